@@ -1,8 +1,11 @@
 package fanout
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +19,8 @@ import (
 // looks the verdict up (judge.go).
 //
 // In the store a class is text: zone, schedule, kinds and channels, a line
-// each, lists separated by commas. Equal classes are equal text.
+// each, lists separated by commas. Equal classes are equal text. No zone is the
+// network's, whichever that is when the class is read.
 
 // classOf makes the class of each of p's places, for the store to intern.
 // Channels without a contact are left out: a place with none left is still in
@@ -82,12 +86,12 @@ type classTable struct {
 type classes struct {
 	table   atomic.Pointer[classTable]
 	windows map[string]uint32 // by zone and schedule
-	zones   map[string]*time.Location
+	zones   *zones
 	names   map[string]uint8
 }
 
-func newClasses() *classes {
-	c := &classes{windows: map[string]uint32{}, zones: map[string]*time.Location{}, names: map[string]uint8{}}
+func newClasses(z *zones) *classes {
+	c := &classes{windows: map[string]uint32{}, zones: z, names: map[string]uint8{}}
 	c.table.Store(&classTable{})
 	return c
 }
@@ -153,12 +157,9 @@ func (c *classes) window(t *classTable, zone, schedule string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	loc, ok := c.zones[zone]
-	if !ok {
-		if loc, err = time.LoadLocation(zone); err != nil {
-			return 0, err
-		}
-		c.zones[zone] = loc
+	loc, err := c.zones.load(zone)
+	if err != nil {
+		return 0, err
 	}
 	id := uint32(len(t.windows))
 	t.windows = append(t.windows, window{schedule: parsed, zone: loc})
@@ -177,4 +178,26 @@ func (c *classes) channel(t *classTable, name string) (uint8, error) {
 	t.channels = append(t.channels, name)
 	c.names[name] = number
 	return number, nil
+}
+
+// zones loads time zones once each. It is safe for concurrent use.
+type zones struct {
+	network string
+	loaded  sync.Map // *time.Location by name
+}
+
+// load finds a zone by its IANA name, the network's if that is "".
+func (z *zones) load(name string) (*time.Location, error) {
+	name = cmp.Or(name, z.network)
+	if loc, ok := z.loaded.Load(name); ok {
+		return loc.(*time.Location), nil
+	}
+	if name == "Local" {
+		return nil, errors.New("the time zone of this machine is nobody's")
+	}
+	loc, err := time.LoadLocation(name)
+	if err == nil {
+		z.loaded.Store(name, loc)
+	}
+	return loc, err
 }

@@ -23,6 +23,7 @@ type Config struct {
 
 	Policy   Policy          // default: DefaultPolicy()
 	Language string          // of texts without a translation. default: "nl"
+	Timezone string          // of participants who name none; IANA. default: "Europe/Amsterdam"
 	Batch    int             // recipients a batch at most. default: 500
 	Limits   geoindex.Limits // of areas. default: those of geoindex
 	Deadline time.Duration   // of alerts that name none. default: 60 m
@@ -47,6 +48,7 @@ func (c Config) withDefaults() Config {
 		c.Policy = DefaultPolicy()
 	}
 	c.Language = cmp.Or(c.Language, "nl")
+	c.Timezone = cmp.Or(c.Timezone, "Europe/Amsterdam")
 	c.Batch = cmp.Or(c.Batch, 500)
 	c.Deadline = cmp.Or(c.Deadline, time.Hour)
 	c.Drain = cmp.Or(c.Drain, 30*time.Second)
@@ -85,6 +87,9 @@ func (c Channel) batch() int {
 }
 
 func (c Config) validate() error {
+	if _, err := time.LoadLocation(c.Timezone); err != nil {
+		return fmt.Errorf("timezone: %w", err)
+	}
 	for name, ch := range c.Channels {
 		switch {
 		case ch.Sink == nil:

@@ -23,6 +23,7 @@ type Engine struct {
 	cfg        Config
 	index      geoindex.Index
 	ordinals   atomic.Uint32 // all in use are below
+	zones      *zones
 	classes    *classes
 	links      links
 	selections sync.Pool
@@ -52,8 +53,9 @@ func Open(ctx context.Context, st *store.Store, config Config) (*Engine, error) 
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("fanout: config: %w", err)
 	}
+	z := &zones{network: cfg.Timezone}
 	e := &Engine{
-		store: st, cfg: cfg, classes: newClasses(), events: newBroker(cfg.Now()),
+		store: st, cfg: cfg, zones: z, classes: newClasses(z), events: newBroker(cfg.Now()),
 		lanes: map[string]*lane{}, runs: map[string]*run{}, touched: roaring.New(),
 	}
 	e.selections.New = func() any { return new(selection) }

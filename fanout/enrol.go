@@ -37,7 +37,7 @@ func (e *Engine) enrol(ctx context.Context, people []store.Participant, how Enro
 		return enrolled{}, err
 	}
 	for i := range people {
-		if err := check(&people[i]); err != nil {
+		if err := e.check(&people[i]); err != nil {
 			return enrolled{}, fmt.Errorf("participant %q: %w", people[i].ID, err)
 		}
 	}
@@ -102,9 +102,12 @@ func (e *Engine) audit(o Origin, verb, subject string) store.AuditRecord {
 }
 
 // check refuses what the store would not, but the engine cannot serve.
-func check(p *store.Participant) error {
+func (e *Engine) check(p *store.Participant) error {
 	if err := p.Validate(); err != nil {
 		return err
+	}
+	if _, err := e.zones.load(p.Timezone); err != nil {
+		return &FieldError{Path: "timezone", Message: "is not known here"}
 	}
 	for i := range p.Places {
 		place := &p.Places[i]

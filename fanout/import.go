@@ -81,11 +81,11 @@ func (e *Engine) Import(ctx context.Context, lines iter.Seq2[Line, error], how E
 		return ImportReport{}, err
 	}
 	started := time.Now()
-	report := &report{}
+	report := &report{engine: e}
 	bulk, err := e.store.Bulk(func(lat, lng int32) uint32 { return geoindex.Hilbert(geoindex.Point{Lat: lat, Lng: lng}) })
 	switch {
 	case err == nil:
-		err = e.importBulk(ctx, lines, bulk, report)
+		err = e.importBulk(ctx, lines, bulk, how, report)
 	case errors.Is(err, store.ErrNotEmpty):
 		err = e.importChunks(ctx, lines, how, report)
 	}
@@ -96,6 +96,7 @@ func (e *Engine) Import(ctx context.Context, lines iter.Seq2[Line, error], how E
 
 // report collects from several goroutines.
 type report struct {
+	engine     *Engine
 	sync.Mutex // guards the rest
 	ImportReport
 }
@@ -171,7 +172,7 @@ func (r *report) decode(chunk []Line) []parsed {
 		p := parsed{Line: line}
 		err := json.Unmarshal(line.JSON, &p.who, json.RejectUnknownMembers(true))
 		if err == nil {
-			err = check(&p.who)
+			err = r.engine.check(&p.who)
 		}
 		if err != nil {
 			r.reject(line.Number, p.who.ID, err)
@@ -183,7 +184,7 @@ func (r *report) decode(chunk []Line) []parsed {
 }
 
 // importBulk fills an empty store and loads the index from it.
-func (e *Engine) importBulk(ctx context.Context, lines iter.Seq2[Line, error], bulk *store.Bulk, r *report) error {
+func (e *Engine) importBulk(ctx context.Context, lines iter.Seq2[Line, error], bulk *store.Bulk, how Enrolment, r *report) error {
 	defer bulk.Close()
 	err := r.parse(ctx, lines, runtime.GOMAXPROCS(0), func(chunk []parsed) error {
 		for i := range chunk {
@@ -196,7 +197,7 @@ func (e *Engine) importBulk(ctx context.Context, lines iter.Seq2[Line, error], b
 	if err != nil {
 		return err
 	}
-	done, err := bulk.Finish(ctx)
+	done, err := bulk.Finish(ctx, e.audit(how.Origin, "import", ""))
 	if err != nil {
 		return err
 	}
@@ -204,7 +205,10 @@ func (e *Engine) importBulk(ctx context.Context, lines iter.Seq2[Line, error], b
 	for _, reject := range done.Rejects {
 		r.reject(reject.Line, reject.ID, errors.New(reject.Reason))
 	}
-	return e.load(ctx)
+	// No change may come between reading the store and showing it: the writer
+	// lock is held meanwhile. What is durable is shown, even if ctx has ended.
+	ctx = context.WithoutCancel(ctx)
+	return e.store.Update(ctx, func(*store.Tx) error { return e.load(ctx) })
 }
 
 // importChunks adds to a store that has people. Lines stay in order: the last

@@ -47,11 +47,11 @@ func (e *Engine) rows(id string, q Query, yield func(Row) bool) error {
 	if err != nil {
 		return err
 	}
-	r, _, err := e.rebuild(*rec)
+	found, err := e.entries(id)
 	if err != nil {
 		return err
 	}
-	found, err := e.entries(id)
+	r, _, err := e.rebuild(*rec, found)
 	if err != nil {
 		return err
 	}

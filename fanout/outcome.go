@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/crierd/crier/internal/wire"
 )
 
 // Outcome is what became of one recipient of a message on a channel.
@@ -134,73 +136,26 @@ func decodeEntry(value []byte) (*entry, error) {
 	if len(value) == 0 || value[0] != entryVersion {
 		return nil, fmt.Errorf("%w of version %d", errEntry, entryVersion)
 	}
-	r := reader{rest: value[1:]}
-	e := &entry{At: time.UnixMilli(r.varint()).UTC(), Attempts: int(r.uvarint(1 << 31))}
-	table := make([]result, r.uvarint(uint64(len(r.rest))))
+	r := wire.Reader{Rest: value[1:]}
+	e := &entry{At: time.UnixMilli(r.Varint()).UTC(), Attempts: int(r.Uvarint(1 << 31))}
+	table := make([]result, r.Uvarint(uint64(len(r.Rest))))
 	for i := range table {
-		table[i].Outcome = Outcome(r.byte())
-		table[i].Reason = string(r.bytes(r.uvarint(maxReason)))
-		r.failed = r.failed || table[i].Outcome >= outcomes
+		table[i].Outcome = Outcome(r.Byte())
+		table[i].Reason = r.Text(maxReason)
+		r.Failed = r.Failed || table[i].Outcome >= outcomes
 	}
-	for len(r.rest) > 0 && !r.failed {
-		n := r.uvarint(maxEntry - uint64(len(e.Results)))
-		i := r.uvarint(max(uint64(len(table)), 1) - 1)
-		if r.failed || len(table) == 0 {
+	for len(r.Rest) > 0 && !r.Failed {
+		n := r.Uvarint(maxEntry - uint64(len(e.Results)))
+		i := r.Uvarint(max(uint64(len(table)), 1) - 1)
+		if r.Failed || len(table) == 0 {
 			return nil, fmt.Errorf("%w: cut short or out of range", errEntry)
 		}
 		for range n {
 			e.Results = append(e.Results, table[i])
 		}
 	}
-	if r.failed {
+	if r.Failed {
 		return nil, fmt.Errorf("%w: cut short or out of range", errEntry)
 	}
 	return e, nil
-}
-
-// reader takes values off the front of a record; the first that is not there
-// or too large sets failed, and all after it are zero.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *reader) uvarint(most uint64) uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 || v > most {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) byte() byte {
-	if len(r.rest) == 0 {
-		r.failed = true
-		return 0
-	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
-}
-
-func (r *reader) bytes(n uint64) []byte {
-	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
 }

@@ -43,7 +43,11 @@ func (e *Engine) resume(ctx context.Context) error {
 
 // restore puts one action back in line.
 func (e *Engine) restore(rec record) error {
-	r, retries, err := e.rebuild(rec)
+	found, err := e.entries(rec.ID)
+	if err != nil {
+		return err
+	}
+	r, retries, err := e.rebuild(rec, found)
 	if err != nil {
 		return err
 	}
@@ -69,20 +73,20 @@ func (e *Engine) restore(rec record) error {
 	return nil
 }
 
-// rebuild makes an action's state in memory from segments, claims and outcomes.
-func (e *Engine) rebuild(rec record) (*run, []*retry, error) {
+// rebuild makes an action's state in memory from segments, claims and outcomes,
+// which found holds.
+func (e *Engine) rebuild(rec record, found map[store.BatchKey]*entry) (*run, []*retry, error) {
 	shape, err := rec.Action.Area.Prepare(e.cfg.Limits)
 	if err != nil {
 		return nil, nil, err
 	}
 	r := newRun(shape, rec)
 	claims := map[store.SegmentKey]uint32{}
-	for key, n := range e.store.Claims(rec.ID) {
-		claims[key] = n
-	}
-	found, err := e.entries(rec.ID)
-	if err != nil {
-		return nil, nil, err
+	for row, err := range e.store.Claims(rec.ID) {
+		if err != nil {
+			return nil, nil, err
+		}
+		claims[row.Key] = row.Batches
 	}
 	var retries []*retry
 	for s, err := range e.segments(rec.ID) {

@@ -78,7 +78,11 @@ func (e *Engine) Action(id string) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	r, _, err := e.rebuild(*rec)
+	found, err := e.entries(id)
+	if err != nil {
+		return State{}, err
+	}
+	r, _, err := e.rebuild(*rec, found)
 	if err != nil {
 		return State{}, err
 	}
@@ -149,7 +153,6 @@ func (e *Engine) counts(c Counts, t *track) Counts {
 	for _, n := range t.tally {
 		known += n
 	}
-	out := len(t.again) * t.Batch // claimed, nothing recorded
 	c.Planned += t.size()
 	c.Accepted += t.tally[Accepted]
 	c.Rejected += t.tally[Rejected]
@@ -157,7 +160,7 @@ func (e *Engine) counts(c Counts, t *track) Counts {
 	c.Expired += t.tally[Expired]
 	c.Withdrawn += t.tally[Withdrawn]
 	claimed := min(t.size(), t.next*t.Batch)
-	out = claimed - known
+	out := claimed - known // claimed, nothing recorded
 	if t.stopped {
 		c.Unknown += t.tally[Unknown] + out
 		c.Withdrawn += t.tally[Pending] + t.size() - claimed

@@ -153,6 +153,7 @@ func (b *Bulk) audited(r AuditRecord) []byte {
 func (b *Bulk) adopt(state state) {
 	s := b.store
 	s.state = state
+	s.next.Store(uint32(state.Next))
 	s.mu.Lock()
 	s.classes = append(s.classes, b.classes...)
 	for text, number := range b.numbers {

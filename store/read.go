@@ -129,9 +129,7 @@ const (
 // ordinal within each. It calls yield from several goroutines at once; a chunk
 // is yield's to use until it returns. The first error ends it.
 func (s *Store) Index(yield func([]IndexRow) error) error {
-	s.write.Lock()
-	next := uint64(s.state.Next)
-	s.write.Unlock()
+	next := uint64(s.next.Load())
 	var group sync.WaitGroup
 	errs := make([]error, indexReaders)
 	for i := range indexReaders {

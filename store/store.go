@@ -69,8 +69,9 @@ type Store struct {
 	classIDs map[string]uint32 // by text
 
 	sequence atomic.Uint64
-	mu       sync.RWMutex // guards classes
-	classes  [][]byte     // by number; only grows
+	next     atomic.Uint32 // as state.Next, for readers
+	mu       sync.RWMutex  // guards classes
+	classes  [][]byte      // by number; only grows
 }
 
 // Open opens a store's directory, or makes one out of an empty or absent one.
@@ -176,6 +177,7 @@ func (s *Store) load(outer []byte) error {
 		return corrupt(tableMeta, err)
 	}
 	s.sequence.Store(s.state.Sequence)
+	s.next.Store(uint32(s.state.Next))
 	return s.loadClasses()
 }
 

@@ -84,6 +84,7 @@ func (tx *Tx) seal() {
 func (tx *Tx) published() {
 	s := tx.store
 	s.state = tx.state
+	s.next.Store(uint32(s.state.Next))
 	if len(tx.classes) > 0 {
 		s.mu.Lock()
 		for _, class := range tx.classes {
