@@ -88,6 +88,8 @@ func (s *selection) put(ordinal uint32, c cell) {
 	s.count++
 }
 
+func (s *selection) has(ordinal uint32) bool { return s.set[ordinal/64]&(1<<(ordinal%64)) != 0 }
+
 func (s *selection) drop(ordinal uint32) {
 	s.set[ordinal/64] &^= 1 << (ordinal % 64)
 	s.count--
@@ -204,7 +206,7 @@ func (s *selection) nearest(wave, n int) map[uint32]bool {
 	}
 	var fars []far
 	for _, h := range s.near {
-		if s.bands.Of(h.point) == wave && s.cells[h.key].wave() == wave {
+		if s.has(h.key) && s.cells[h.key].wave() == wave && s.bands.Of(h.point) == wave {
 			fars = append(fars, far{h.key, geoindex.Distance(s.center, h.point)})
 		}
 	}
