@@ -108,6 +108,7 @@ func (e *Engine) fail(err error) {
 		e.cfg.Logger.Error("sending stops", "error", err)
 	}
 	e.stop()
+	e.events.close()
 }
 
 // load reads the index, the classes and the shared contacts.

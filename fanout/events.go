@@ -89,7 +89,7 @@ func (b *broker) after(number uint64) (list []Event, gap, closed bool, wake <-ch
 }
 
 // Events yields what happens to an action, or to all if id is "", until ctx ends
-// or the engine closes. It starts after the event with number after, or with the
+// or the engine closes or fails. It starts after the event with number after, or with the
 // next one if after is 0. A "gap" event comes first if some of those asked for
 // are no longer kept: read the [State] then.
 func (e *Engine) Events(ctx context.Context, id string, after uint64) iter.Seq[Event] {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -79,7 +80,7 @@ func (d *directory) check() error {
 		return fmt.Errorf("store: read directory: %w", err)
 	}
 	for _, name := range names {
-		if name != "LOCK" && name != holderFile && name != markFile+".new" {
+		if !slices.Contains([]string{"LOCK", holderFile, holderFile + ".new", markFile + ".new"}, name) {
 			return fmt.Errorf("%w (%s)", ErrForeign, name)
 		}
 	}
