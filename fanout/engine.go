@@ -108,6 +108,7 @@ func (e *Engine) fail(err error) {
 		e.cfg.Logger.Error("sending stops", "error", err)
 	}
 	e.stop()
+	e.abort() // their answers could not be recorded
 	e.events.close()
 }
 

@@ -45,7 +45,7 @@ func (e *ScheduleError) Error() string { return fmt.Sprintf("column %d: %s", e.C
 // it cannot read.
 func ParseSchedule(text string) (Schedule, error) {
 	if strings.TrimSpace(text) == always {
-		return Schedule{text: always}, nil
+		return Always(), nil
 	}
 	p := scheduleParser{text: text}
 	for {
@@ -62,6 +62,9 @@ func ParseSchedule(text string) (Schedule, error) {
 	return newSchedule(p.spans), nil
 }
 
+// Always is the schedule of who may be reached at any time.
+func Always() Schedule { return Schedule{text: always} }
+
 // newSchedule joins spans that touch. A whole week is always.
 func newSchedule(spans []window) Schedule {
 	slices.SortFunc(spans, func(a, b window) int { return a.from - b.from })
@@ -74,7 +77,7 @@ func newSchedule(spans []window) Schedule {
 		joined = append(joined, s)
 	}
 	if len(joined) == 1 && joined[0] == (window{0, week}) {
-		return Schedule{text: always}
+		return Always()
 	}
 	return Schedule{text: describe(joined), spans: joined}
 }
