@@ -191,7 +191,7 @@ func (o *outside) recover(t *testing.T, fs vfs.FS, note string) {
 	defer func() { require.NoError(t, eng.Close()) }()
 	require.GreaterOrEqual(t, st.Stats().Participants, o.enrolled, note)
 	var actions []State
-	for s, err := range eng.Actions() {
+	for s, err := range eng.Actions("") {
 		require.NoError(t, err, note)
 		actions = append(actions, s)
 	}

@@ -250,6 +250,12 @@ func (e *Engine) recorded(l *lane, a *answered) {
 	}
 }
 
+// IndexSize is how many places the index holds, and in how many bytes.
+func (e *Engine) IndexSize() (places, bytes int) {
+	s := e.index.Snapshot()
+	return s.Len(), s.Bytes()
+}
+
 // live finds a live action.
 func (e *Engine) live(id string) (*run, bool) {
 	e.mu.Lock()

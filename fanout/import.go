@@ -50,8 +50,18 @@ const (
 	chunkLines = 1000 // of an import into a store that has people: one synced write each
 )
 
+// SourceError says at which line a source of lines could not be read on.
+type SourceError struct {
+	Line int
+	Err  error
+}
+
+func (e *SourceError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+func (e *SourceError) Unwrap() error { return e.Err }
+
 // Lines reads NDJSON: a line each, empty ones skipped. A line above 1 MiB ends
-// the iteration with an error, as does a failure of r. The bytes are the
+// the iteration with a [*SourceError], as does a failure of r. The bytes are the
 // caller's to keep.
 func Lines(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
@@ -65,7 +75,7 @@ func Lines(r io.Reader) iter.Seq2[Line, error] {
 			}
 		}
 		if err := scan.Err(); err != nil {
-			yield(Line{}, fmt.Errorf("line %d: %w", number+1, err))
+			yield(Line{}, &SourceError{Line: number + 1, Err: err})
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/crierd/crier/store"
@@ -22,6 +23,8 @@ type lane struct {
 	config Channel
 	engine *Engine
 	limit  *limit
+
+	unanswered atomic.Int64 // batches
 
 	gate chan struct{} // holds one token: the right to look for work
 	wake chan struct{} // holds one at most: something has changed

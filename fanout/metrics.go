@@ -19,6 +19,8 @@ type ChannelMetrics struct {
 	Outcomes map[string]int64 // recipients by final outcome
 	Waiting  int              // recipients that no worker has taken
 	Oldest   time.Duration    // how long the oldest of them has been due; 0: none
+
+	Unanswered int64 // batches handed over of which nothing is known
 }
 
 // metrics are the counters behind.
@@ -55,6 +57,7 @@ func (e *Engine) Metrics() Metrics {
 		if c.Waiting, oldest = l.waiting(priorityLow); c.Waiting > 0 {
 			c.Oldest = max(0, now.Sub(oldest))
 		}
+		c.Unanswered = l.unanswered.Load()
 		m.Channels[name] = c
 	}
 	e.metrics.mu.Lock()

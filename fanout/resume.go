@@ -13,7 +13,7 @@ import (
 // was asked for and not planned is planned now.
 func (e *Engine) resume(ctx context.Context) error {
 	oldest := e.store.Sequence()
-	for value, err := range e.store.Actions() {
+	for value, err := range e.store.Actions("") {
 		if err != nil {
 			return err
 		}

@@ -89,11 +89,11 @@ func (e *Engine) Action(id string) (State, error) {
 	return e.describe(r), nil
 }
 
-// Actions lists all actions, the oldest first, as they stand when each is
-// reached. An error is the last pair.
-func (e *Engine) Actions() iter.Seq2[State, error] {
+// Actions lists the actions whose ID is above one, "" for all, the oldest first,
+// as they stand when each is reached. An error is the last pair.
+func (e *Engine) Actions(above string) iter.Seq2[State, error] {
 	return func(yield func(State, error) bool) {
-		for value, err := range e.store.Actions() {
+		for value, err := range e.store.Actions(above) {
 			var s State
 			if err == nil {
 				var rec *record

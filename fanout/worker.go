@@ -297,6 +297,7 @@ func (w *worker) send(ctx context.Context, j *job, b *channels.Batch, after *ent
 	}
 	after.Attempts++
 	if err != nil {
+		w.unanswered.Add(1)
 		w.engine.cfg.Logger.Warn("batch not answered", "batch", b.ID, "attempt", b.Attempt, "error", err)
 		after.mark(ranks, result{Outcome: Unknown})
 	} else {

@@ -29,10 +29,12 @@ func (tx *Tx) PutOutcomes(key BatchKey, value []byte) {
 // is none.
 func (s *Store) Action(id string) ([]byte, error) { return s.get(textKey(tableAction, id)) }
 
-// Actions reads all actions' records in order of ID. A value is valid until the
-// next one is asked for.
-func (s *Store) Actions() iter.Seq2[[]byte, error] {
-	return rows(s, []byte{tableAction}, func(_, value []byte) ([]byte, error) { return value, nil })
+// Actions reads the records of all actions whose ID is above one, in order of
+// ID; "" for all. A value is valid until the next one is asked for.
+func (s *Store) Actions(above string) iter.Seq2[[]byte, error] {
+	first := append(textKey(tableAction, above), 0) // the first ID above it
+	in := s.between(first, after([]byte{tableAction}))
+	return decoded(in, tableAction, func(_, value []byte) ([]byte, error) { return value, nil })
 }
 
 // SegmentRow is a segment as it was put; Value is valid until the next row.

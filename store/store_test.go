@@ -170,7 +170,7 @@ func TestClosedStoreSaysSo(t *testing.T) {
 	require.ErrorIs(t, err, ErrClosed)
 	_, err = s.Reach("sms", []uint32{1}, nil)
 	require.ErrorIs(t, err, ErrClosed)
-	for _, err := range s.Actions() {
+	for _, err := range s.Actions("") {
 		require.ErrorIs(t, err, ErrClosed)
 	}
 	require.Zero(t, s.Stats().Participants)
