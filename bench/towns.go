@@ -1,7 +1,5 @@
 package bench
 
-import "github.com/crierd/crier/geoindex"
-
 // town is one of the 150 largest Dutch towns and municipalities: where its centre
 // is, to a hundredth of a degree, and how many thousands live there.
 type town struct {
@@ -9,8 +7,6 @@ type town struct {
 	lat, lng  float64
 	thousands int
 }
-
-func (t town) center() geoindex.Point { return geoindex.At(t.lat, t.lng) }
 
 // towns lists them by inhabitants, rounded, of about 2023.
 func towns() []town {

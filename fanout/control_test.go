@@ -105,7 +105,7 @@ func TestConcludeWhileSending(t *testing.T) {
 	bubble(t, only(Channel{Rate: 10, Burst: 10, Workers: 3}), func(t *testing.T, w *world) {
 		w.enrol(100)
 		sms := w.providers[channels.SMS]
-		sms.answer = func(ctx context.Context, b *channels.Batch) ([]channels.Answer, error) {
+		sms.answer = func(_ context.Context, b *channels.Batch) ([]channels.Answer, error) {
 			if b.Phase == string(Alert) {
 				pass(2 * time.Second) // a slow provider: batches are under way when the end comes
 			}

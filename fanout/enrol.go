@@ -83,7 +83,7 @@ func (e *Engine) Erase(ctx context.Context, id string, o Origin) error {
 		return err
 	}
 	return e.store.Update(ctx, func(tx *store.Tx) error {
-		changes, err := tx.Erase(id, classOf)
+		changes, err := tx.Erase(id)
 		if err != nil {
 			return notFound(err)
 		}

@@ -53,6 +53,7 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("fanout: cannot %s %s: it is %s", e.Verb, e.Action, e.Status)
 }
 
+// Is says that it is an [ErrStatus].
 func (e *StatusError) Is(target error) bool { return target == ErrStatus }
 
 // areaError puts an area's own path behind that of the action's field.

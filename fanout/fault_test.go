@@ -39,7 +39,7 @@ type told struct {
 	Concluded bool            `json:",omitempty"`
 }
 
-func (o *telling) Send(ctx context.Context, b *channels.Batch) ([]channels.Answer, error) {
+func (o *telling) Send(_ context.Context, b *channels.Batch) ([]channels.Answer, error) {
 	line := told{Batch: b}
 	for _, r := range b.Recipients {
 		line.To = append(line.To, r.To.Reveal())
@@ -65,7 +65,7 @@ func faultyAction() {
 	var writes atomic.Int64
 	fs := errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && writes.Add(1) == int64(n) {
-			fmt.Println("fired")
+			_, _ = os.Stdout.WriteString("fired\n")
 			return errorfs.ErrInjected
 		}
 		return nil

@@ -99,10 +99,10 @@ const (
 	maxEntry     = 1 << 20
 )
 
-// append encodes an entry: version, time, attempts, the distinct results, and
+// encode gives an entry's value in the store: version, time, attempts, the distinct results, and
 // runs of equal ones. A batch that was accepted whole is some 15 bytes.
-func (e *entry) append(b []byte) []byte {
-	b = append(b, entryVersion)
+func (e *entry) encode() []byte {
+	b := []byte{entryVersion}
 	b = binary.AppendVarint(b, e.At.UnixMilli())
 	b = binary.AppendUvarint(b, uint64(e.Attempts))
 	number := map[result]uint64{}
@@ -131,7 +131,7 @@ func (e *entry) append(b []byte) []byte {
 	return b
 }
 
-// decodeEntry is append's inverse. It keeps nothing of value.
+// decodeEntry is encode's inverse. It keeps nothing of value.
 func decodeEntry(value []byte) (*entry, error) {
 	if len(value) == 0 || value[0] != entryVersion {
 		return nil, fmt.Errorf("%w of version %d", errEntry, entryVersion)

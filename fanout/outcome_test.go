@@ -23,7 +23,7 @@ func TestEntryComesBack(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		e := randomEntry(rng)
-		back, err := decodeEntry(e.append(nil))
+		back, err := decodeEntry(e.encode())
 		require.NoError(t, err)
 		require.Equal(t, e, back)
 	}
@@ -33,12 +33,12 @@ func TestEntryOfAnAcceptedBatchIsSmall(t *testing.T) {
 	t.Parallel()
 	e := &entry{At: time.Unix(1.8e9, 0), Attempts: 1, Results: make([]result, 500)}
 	e.mark(ranks(500), result{Outcome: Accepted})
-	require.LessOrEqual(t, len(e.append(nil)), 16)
+	require.LessOrEqual(t, len(e.encode()), 16)
 }
 
 func TestEntryRefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
-	good := (&entry{At: time.Unix(1.8e9, 0), Results: []result{{Rejected, "gone"}}}).append(nil)
+	good := (&entry{At: time.Unix(1.8e9, 0), Results: []result{{Rejected, "gone"}}}).encode()
 	for name, value := range map[string][]byte{
 		"empty":           nil,
 		"other version":   append([]byte{99}, good[1:]...),
@@ -97,14 +97,14 @@ func ranks(n int) []int {
 func FuzzEntry(f *testing.F) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 5 {
-		f.Add(randomEntry(rng).append(nil))
+		f.Add(randomEntry(rng).encode())
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
 		e, err := decodeEntry(value)
 		if err != nil {
 			return
 		}
-		back, err := decodeEntry(e.append(nil))
+		back, err := decodeEntry(e.encode())
 		require.NoError(t, err)
 		require.Equal(t, e, back)
 	})

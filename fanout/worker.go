@@ -84,7 +84,7 @@ func (w *worker) settle(next *job) bool {
 	}
 	err := w.engine.store.Update(context.Background(), func(tx *store.Tx) error {
 		if done != nil {
-			tx.PutOutcomes(done.key(), done.after.append(nil))
+			tx.PutOutcomes(done.key(), done.after.encode())
 		}
 		if next != nil {
 			w.claim(tx, next)
@@ -120,7 +120,7 @@ func (w *worker) claim(tx *store.Tx, j *job) {
 		}
 		marked.Results = append(marked.Results, r)
 	}
-	tx.PutOutcomes(j.key(), marked.append(nil))
+	tx.PutOutcomes(j.key(), marked.encode())
 }
 
 // deliver takes one batch from claim to answer.
@@ -205,7 +205,7 @@ func (w *worker) address(j *job, after *entry, now time.Time) (*channels.Batch, 
 		if after.Results[i].Outcome.final() || len(ranks) == j.units {
 			continue
 		}
-		verdict := result{}
+		var verdict result
 		if !w.reach[i].Found {
 			verdict = result{Withdrawn, reasonContact}
 		} else if verdict, err = w.engine.again(j.track, ordinal, now); err != nil {

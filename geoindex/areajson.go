@@ -75,13 +75,13 @@ func (a *Area) UnmarshalJSON(text []byte) error {
 	unbuilt := map[string]jsontext.Value{
 		"corridor": in.Corridor, "regions": in.Regions, "postcodes": in.Postcodes, "union": in.Union, "difference": in.Difference,
 	}
-	n := 0
 	for name, value := range unbuilt {
 		if value == nil {
 			delete(unbuilt, name)
 		}
 	}
-	if n = len(unbuilt); in.Circle != nil {
+	n := len(unbuilt)
+	if in.Circle != nil {
 		n++
 	}
 	if in.Geometry != nil {

@@ -17,7 +17,7 @@ func (tx *Tx) PutSegment(key SegmentKey, value []byte) {
 
 // PutClaim notes that the first n batches of a segment may have left.
 func (tx *Tx) PutClaim(key SegmentKey, n uint32) {
-	tx.set(key.append(tableClaim), appendNumber(nil, n))
+	tx.set(key.append(tableClaim), encodeNumber(n))
 }
 
 // PutOutcomes records what became of a batch, in place of what was recorded before.

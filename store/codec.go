@@ -239,8 +239,8 @@ func decodeOwners(value []byte) (owners, error) {
 	return o, done(&r)
 }
 
-func appendNumber(b []byte, n uint32) []byte {
-	return binary.LittleEndian.AppendUint32(append(b, version), n)
+func encodeNumber(n uint32) []byte {
+	return binary.LittleEndian.AppendUint32([]byte{version}, n)
 }
 
 func decodeNumber(value []byte) (uint32, error) {

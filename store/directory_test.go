@@ -18,10 +18,10 @@ import (
 func hold(dir string) {
 	s, err := Open(dir, &Config{Key: testKey})
 	if err != nil {
-		fmt.Println(err)
+		_, _ = os.Stderr.WriteString(err.Error())
 		os.Exit(1)
 	}
-	fmt.Println("open")
+	_, _ = os.Stdout.WriteString("open\n")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	_ = s.Close()
 }

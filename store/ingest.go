@@ -202,14 +202,14 @@ func (b *Bulk) writeContacts(ctx context.Context, w *fileWriter, n numbering) {
 
 func (b *Bulk) writeIDs(w *fileWriter, byID []uint32, n numbering) {
 	for _, item := range byID {
-		w.set(append([]byte{tableID}, b.id(&b.items[item])...), appendNumber(nil, uint32(n.of[item])))
+		w.set(append([]byte{tableID}, b.id(&b.items[item])...), encodeNumber(uint32(n.of[item])))
 	}
 }
 
 func (b *Bulk) writeChanges(w *fileWriter, n numbering) {
 	first := b.store.state.Sequence + 1
 	for o := range n.items {
-		w.set(sequenceKey(tableChange, first+uint64(o)), appendNumber(nil, uint32(o)))
+		w.set(sequenceKey(tableChange, first+uint64(o)), encodeNumber(uint32(o)))
 	}
 }
 
@@ -261,7 +261,7 @@ func (b *Bulk) writeOwners(w *fileWriter, n numbering, state *state) {
 		}
 		slices.SortFunc(links, func(x, y Link) int { return cmp.Compare(x.Ordinal, y.Ordinal) })
 		for _, l := range links {
-			w.set(linkKey(channel, l.Ordinal), appendNumber(nil, l.Group))
+			w.set(linkKey(channel, l.Ordinal), encodeNumber(l.Group))
 		}
 	}
 	for _, channel := range names {

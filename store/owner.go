@@ -97,7 +97,7 @@ func (tx *Tx) link(c *Change, l Link) {
 		tx.delete(linkKey(l.Channel, l.Ordinal))
 		return
 	}
-	tx.set(linkKey(l.Channel, l.Ordinal), appendNumber(nil, l.Group))
+	tx.set(linkKey(l.Channel, l.Ordinal), encodeNumber(l.Group))
 }
 
 // linkKey has the channel first: links of a channel lie together.

@@ -171,7 +171,7 @@ func validContact(channel, contact string) error {
 	switch channel {
 	case "sms", "voice":
 		if !isE164(contact) {
-			return errors.New("is not a number in E.164 form, as +31612345678")
+			return errors.New("is not a number in E.164 form, as +31201234567")
 		}
 	case "email":
 		if a, err := mail.ParseAddress(contact); err != nil || a.Address != contact || len(contact) > 254 {

@@ -157,7 +157,7 @@ func (tx *Tx) write(old *known, p *Participant, classify Classify) (Change, erro
 		state.count(old.Participant, -1)
 	} else {
 		state.Next++
-		tx.set(textKey(tableID, p.ID), appendNumber(nil, uint32(c.Ordinal)))
+		tx.set(textKey(tableID, p.ID), encodeNumber(uint32(c.Ordinal)))
 	}
 	state.count(p, 1)
 	if err := tx.relink(&c, before, p.Contacts); err != nil {
@@ -184,13 +184,13 @@ func (tx *Tx) write(old *known, p *Participant, classify Classify) (Change, erro
 func (tx *Tx) log(o Ordinal) {
 	state := tx.change()
 	state.Sequence++
-	tx.set(sequenceKey(tableChange, state.Sequence), appendNumber(nil, uint32(o)))
+	tx.set(sequenceKey(tableChange, state.Sequence), encodeNumber(uint32(o)))
 }
 
 // Erase removes a participant: the rows go now, their traces on disk soon after
 // (see [Store.Close]), and a tombstone with a hash of the ID stays. The ordinal
 // is never given out again. [ErrNotFound] if there is none of that ID.
-func (tx *Tx) Erase(id string, classify Classify) ([]Change, error) {
+func (tx *Tx) Erase(id string) ([]Change, error) {
 	old, err := tx.find(id)
 	if err != nil {
 		return nil, err

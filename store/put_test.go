@@ -202,7 +202,7 @@ func (m *model) put(t require.TestingT, s *Store, p *Participant, takeover bool)
 
 func (m *model) erase(t require.TestingT, s *Store, id string) {
 	err := s.Update(context.Background(), func(tx *Tx) error {
-		_, err := tx.Erase(id, byChannels)
+		_, err := tx.Erase(id)
 		return err
 	})
 	if m.people[id] == nil {

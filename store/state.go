@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -126,7 +127,7 @@ func (s *Store) get(key []byte) ([]byte, error) {
 
 func read(from pebble.Reader, key []byte) ([]byte, error) {
 	value, closer, err := from.Get(key)
-	if err == pebble.ErrNotFound {
+	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound
 	}
 	if err != nil {

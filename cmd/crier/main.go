@@ -39,8 +39,9 @@ type terminal struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], &terminal{os.Stdout, os.Stderr, isTerminal(os.Stderr)}))
+	status := run(ctx, os.Args[1:], &terminal{os.Stdout, os.Stderr, isTerminal(os.Stderr)})
+	stop()
+	os.Exit(status)
 }
 
 // run is one command; it returns the exit status: 0 done, 1 failed, 2 usage.

@@ -44,15 +44,13 @@ func (p *progress) at(done int) {
 	}
 }
 
-// done ends it, with how long it took.
-func (p *progress) done(count int) time.Duration {
-	took := time.Since(p.begun)
+// done ends it, and says how long it took.
+func (p *progress) done(count int) {
 	if p.bar != nil {
 		p.bar.SetTotal(int64(count), true)
 		p.all.Wait()
 	}
-	p.line("%s: %d in %v", p.what, count, took.Round(time.Millisecond))
-	return took
+	p.line("%s: %d in %v", p.what, count, time.Since(p.begun).Round(time.Millisecond))
 }
 
 func (p *progress) line(format string, args ...any) {

@@ -28,8 +28,9 @@ func main() {
 	kong.Parse(&o, kong.Name("crierd"), kong.Vars{"version": daemon.Version()},
 		kong.Description("Serves crier over HTTP until it is told to stop (SIGTERM, SIGINT)."))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+	err := run(ctx, o, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "crierd:", err)
 		os.Exit(1)
 	}

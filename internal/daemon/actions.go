@@ -13,25 +13,26 @@ import (
 	"github.com/crierd/crier/fanout"
 )
 
-// bodied is a request with a body, decoded here and not by huma: strictly, and
+// Bodied is a request with a body, decoded here and not by huma: strictly, and
 // without repeating what it holds in errors.
-type bodied struct {
+type Bodied struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-// keyed is a request that makes something, and is made once however often it comes.
-type keyed struct {
-	bodied
+// Keyed is a request that makes something, and is made once however often it comes.
+type Keyed struct {
+	Bodied
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"required; the same key and body within 7 days: the same answer"`
 }
 
-type identified struct {
+// Identified is a request about one thing.
+type Identified struct {
 	ID string `path:"id" maxLength:"128"`
 }
 
 type keyedAction struct {
-	identified
-	keyed
+	Identified
+	Keyed
 }
 
 type answer[T any] struct{ Body T }
@@ -48,17 +49,17 @@ func (d *Daemon) actionCalls() {
 	}, nil, d.listActions)
 	call(d, observe, huma.Operation{
 		OperationID: "action", Method: http.MethodGet, Path: "/v1/actions/{id}", Summary: "How an action stands",
-	}, nil, func(_ context.Context, in *identified) (*answer[*actionAnswer], error) {
+	}, nil, func(_ context.Context, in *Identified) (*answer[*actionAnswer], error) {
 		return stands(d.engine.Action(in.ID))
 	})
 	call(d, dispatch, huma.Operation{
 		OperationID: "pause", Method: http.MethodPost, Path: "/v1/actions/{id}/pause", Summary: "Pause within one batch",
-	}, nil, func(ctx context.Context, in *identified) (*answer[*actionAnswer], error) {
+	}, nil, func(ctx context.Context, in *Identified) (*answer[*actionAnswer], error) {
 		return stands(d.engine.Pause(ctx, in.ID, fanout.Origin{Caller: callerOf(ctx).id}))
 	})
 	call(d, dispatch, huma.Operation{
 		OperationID: "resume", Method: http.MethodPost, Path: "/v1/actions/{id}/resume", Summary: "Go on after a pause",
-	}, nil, func(ctx context.Context, in *identified) (*answer[*actionAnswer], error) {
+	}, nil, func(ctx context.Context, in *Identified) (*answer[*actionAnswer], error) {
 		return stands(d.engine.Resume(ctx, in.ID, fanout.Origin{Caller: callerOf(ctx).id}))
 	})
 	call(d, dispatch, huma.Operation{
@@ -76,7 +77,7 @@ func stands(s fanout.State, err error) (*answer[*actionAnswer], error) {
 	return &answer[*actionAnswer]{newAction(s)}, nil
 }
 
-func (d *Daemon) preview(ctx context.Context, in *bodied) (*answer[*previewAnswer], error) {
+func (d *Daemon) preview(ctx context.Context, in *Bodied) (*answer[*previewAnswer], error) {
 	request, err := decode[actionRequest](in.RawBody)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (d *Daemon) preview(ctx context.Context, in *bodied) (*answer[*previewAnswe
 	return &answer[*previewAnswer]{newPreview(plan)}, nil
 }
 
-func (d *Daemon) start(ctx context.Context, in *keyed) (*answer[*actionAnswer], error) {
+func (d *Daemon) start(ctx context.Context, in *Keyed) (*answer[*actionAnswer], error) {
 	request, err := decode[actionRequest](in.RawBody)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (d *Daemon) start(ctx context.Context, in *keyed) (*answer[*actionAnswer], 
 
 // origin says who asks, under which key. A key that another request is being
 // carried out under is refused until that has ended, which release says.
-func (d *Daemon) origin(ctx context.Context, in *keyed, what string) (o fanout.Origin, release func(), err error) {
+func (d *Daemon) origin(ctx context.Context, in *Keyed, what string) (o fanout.Origin, release func(), err error) {
 	who := callerOf(ctx).id
 	switch {
 	case in.Key == "":
@@ -145,7 +146,7 @@ func (d *Daemon) close(ctx context.Context, in *keyedAction) (*answer[*actionAns
 	if err != nil {
 		return nil, err
 	}
-	o, release, err := d.origin(ctx, &in.keyed, "close "+in.ID)
+	o, release, err := d.origin(ctx, &in.Keyed, "close "+in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,7 @@ func (d *Daemon) cancel(ctx context.Context, in *keyedAction) (*answer[*actionAn
 	if err != nil {
 		return nil, err
 	}
-	o, release, err := d.origin(ctx, &in.keyed, "cancel "+in.ID)
+	o, release, err := d.origin(ctx, &in.Keyed, "cancel "+in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +179,14 @@ func (d *Daemon) cancel(ctx context.Context, in *keyedAction) (*answer[*actionAn
 	return stands(d.engine.Cancel(ctx, in.ID, fanout.Cancellation{Reason: request.Reason, Title: title, Text: text, Origin: o}))
 }
 
-// paged asks for a part of a list.
-type paged struct {
+// Paged asks for a part of a list.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `query:"cursor" doc:"next of the answer before" maxLength:"256"`
 }
 
 type actionsQuery struct {
-	paged
+	Paged
 	Status fanout.Status `query:"status" enum:"draft,running,paused,closing,closed,cancelled"`
 }
 

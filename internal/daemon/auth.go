@@ -97,6 +97,6 @@ func (d *Daemon) authorise(scope string) func(huma.Context, func(huma.Context)) 
 
 // answerError answers outside of a handler.
 func (d *Daemon) answerError(ctx huma.Context, err error) {
-	p, _ := d.problem(err).(*huma.ErrorModel)
+	p := d.problem(err)
 	_ = huma.WriteErr(d.api, ctx, p.Status, p.Detail) // the caller has gone, if it fails
 }

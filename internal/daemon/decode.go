@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strconv"
@@ -61,9 +60,4 @@ func location(p jsontext.Pointer) string {
 		}
 	}
 	return path
-}
-
-// fingerprint stands for a request: what it asks for, and of whom.
-func fingerprint(r *http.Request, body []byte) [32]byte {
-	return sha256.Sum256(append([]byte(r.Method+" "+r.URL.Path+"\n"), body...))
 }

@@ -27,7 +27,7 @@ func refuse(status int, location, format string, args ...any) error {
 
 // problem turns an error into an answer (RFC 9457), by table. What is not in the
 // table is a fault of ours: it is logged, and the caller gets a fixed text.
-func (d *Daemon) problem(err error) error {
+func (d *Daemon) problem(err error) *huma.ErrorModel {
 	status, detail, location := classify(err)
 	if status == http.StatusInternalServerError {
 		d.log.Error("request failed", "error", err)

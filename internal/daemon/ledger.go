@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -31,7 +30,7 @@ func (d *Daemon) ledgerCalls() {
 }
 
 type ledgerQuery struct {
-	identified
+	Identified
 	Message int    `query:"message" minimum:"1"`
 	Channel string `query:"channel" maxLength:"32"`
 	Outcome string `query:"outcome" enum:"pending,unknown,accepted,rejected,failed,expired,withdrawn,missed"`
@@ -87,7 +86,7 @@ type allEventsQuery struct {
 }
 
 type eventsQuery struct {
-	identified
+	Identified
 	Last string `header:"Last-Event-ID" doc:"go on after this event"`
 }
 
@@ -116,8 +115,8 @@ func (d *Daemon) events(ctx context.Context, id string, in *eventsQuery) (*huma.
 			}
 			return control.Flush()
 		})
-		if ctx.Err() != nil || errors.Is(err, fanout.ErrClosed) {
-			return nil // the reader has gone, or the daemon is going
+		if ctx.Err() != nil {
+			err = nil // the reader has gone
 		}
 		return err
 	}), nil

@@ -25,14 +25,14 @@ func (d *Daemon) participantCalls() {
 	}, new(store.Participant), d.putParticipant)
 	call(d, enrol, huma.Operation{
 		OperationID: "participant", Method: http.MethodGet, Path: "/v1/participants/{id}", Summary: "Read a participant",
-	}, nil, func(_ context.Context, in *identified) (*answer[*store.Participant], error) {
+	}, nil, func(_ context.Context, in *Identified) (*answer[*store.Participant], error) {
 		p, err := d.store.Participant(in.ID)
 		return &answer[*store.Participant]{p}, err
 	})
 	call(d, enrol, huma.Operation{
 		OperationID: "erase-participant", Method: http.MethodDelete, Path: "/v1/participants/{id}", Summary: "Erase a participant; 204 also when it is gone already",
 		DefaultStatus: http.StatusNoContent,
-	}, nil, func(ctx context.Context, in *identified) (*struct{}, error) {
+	}, nil, func(ctx context.Context, in *Identified) (*struct{}, error) {
 		err := d.engine.Erase(ctx, in.ID, fanout.Origin{Caller: callerOf(ctx).id})
 		if errors.Is(err, fanout.ErrNotFound) {
 			err = nil
@@ -53,8 +53,8 @@ func (d *Daemon) participantCalls() {
 }
 
 type putRequest struct {
-	identified
-	bodied
+	Identified
+	Bodied
 	Takeover bool `query:"takeover" doc:"move a contact that belongs to another participant here; needs the scope admin"`
 }
 
@@ -92,19 +92,19 @@ func (d *Daemon) putParticipant(ctx context.Context, in *putRequest) (*putAnswer
 	return &putAnswer{http.StatusOK, &p}, nil
 }
 
-// streamed gives a handler the request and the answer themselves.
-type streamed struct{ context huma.Context }
+// Streamed gives a handler the request and the answer themselves.
+type Streamed struct{ context huma.Context }
 
 // Resolve is called by huma with the request.
-func (s *streamed) Resolve(ctx huma.Context) []error {
+func (s *Streamed) Resolve(ctx huma.Context) []error {
 	s.context = ctx
 	return nil
 }
 
-var _ huma.Resolver = (*streamed)(nil)
+var _ huma.Resolver = (*Streamed)(nil)
 
 type importRequest struct {
-	streamed
+	Streamed
 	Takeover bool `query:"takeover" doc:"move contacts that belong to others; needs the scope admin"`
 }
 
