@@ -27,17 +27,16 @@ func main() {
 	var o options
 	kong.Parse(&o, kong.Name("crierd"), kong.Vars{"version": daemon.Version()},
 		kong.Description("Serves crier over HTTP until it is told to stop (SIGTERM, SIGINT)."))
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	err := run(ctx, o, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
+	if err := run(o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "crierd:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until ctx ends.
-func run(ctx context.Context, o options, out, log io.Writer) error {
+// run serves until the process is told to stop.
+func run(o options, out, log io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
 	config, err := daemon.ReadConfig(o.Config)
 	if err != nil {
 		return err
