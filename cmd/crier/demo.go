@@ -41,6 +41,9 @@ func (c *demoCommand) Run(ctx context.Context, term *terminal) error {
 			return err
 		}
 	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return err
+	}
 	d := &demo{demoCommand: c, term: term}
 	if err := d.tell(ctx); err != nil {
 		return err
