@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,12 +62,16 @@ func wants(list []string, kind Kind) bool {
 // maxPreferences is how many channels a place may prefer.
 const maxPreferences = 8
 
+// A class is eight bytes, so that the table of all stays in the cache.
 type class struct {
-	window   uint32                // in classTable.windows
-	kinds    uint8                 // bits as Kind.bit
-	n        uint8                 // preferences
-	channels [maxPreferences]uint8 // in classTable.channels, in order of preference
+	window uint32 // in classTable.windows
+	route  uint16 // in classTable.routes
+	kinds  uint8  // bits as Kind.bit
 }
+
+// route is the channels that a place prefers, as numbers in classTable.channels, in
+// order of preference.
+type route string
 
 type window struct {
 	schedule store.Schedule
@@ -78,6 +83,7 @@ type window struct {
 type classTable struct {
 	classes  []class
 	windows  []window
+	routes   []route
 	channels []string
 }
 
@@ -87,11 +93,12 @@ type classes struct {
 	table   atomic.Pointer[classTable]
 	windows map[string]uint32 // by zone and schedule
 	zones   *zones
+	routes  map[route]uint16
 	names   map[string]uint8
 }
 
 func newClasses(z *zones) *classes {
-	c := &classes{windows: map[string]uint32{}, zones: z, names: map[string]uint8{}}
+	c := &classes{windows: map[string]uint32{}, zones: z, routes: map[route]uint16{}, names: map[string]uint8{}}
 	c.table.Store(&classTable{})
 	return c
 }
@@ -103,7 +110,7 @@ func (c *classes) grow(st *store.Store) error {
 	if n == len(old.classes) {
 		return nil
 	}
-	t := &classTable{classes: old.classes, windows: old.windows, channels: old.channels}
+	t := &classTable{classes: old.classes, windows: old.windows, routes: old.routes, channels: old.channels}
 	for id := len(old.classes); id < n; id++ {
 		parsed, err := c.parse(t, string(st.Class(uint32(id))))
 		if err != nil {
@@ -131,21 +138,33 @@ func (c *classes) parse(t *classTable, value string) (class, error) {
 		}
 		parsed.kinds |= 1 << (k - '0')
 	}
-	for name := range strings.SplitSeq(strings.TrimSuffix(lines[3], ","), ",") {
+	parsed.route, err = c.route(t, lines[3])
+	return parsed, err
+}
+
+// route interns a list of channels, each with a comma behind it.
+func (c *classes) route(t *classTable, list string) (uint16, error) {
+	var numbers []byte
+	for name := range strings.SplitSeq(strings.TrimSuffix(list, ","), ",") {
 		if name == "" {
 			continue
 		}
-		if int(parsed.n) == maxPreferences {
-			return class{}, fmt.Errorf("more than %d channels", maxPreferences)
-		}
 		number, err := c.channel(t, name)
 		if err != nil {
-			return class{}, err
+			return 0, err
 		}
-		parsed.channels[parsed.n] = number
-		parsed.n++
+		numbers = append(numbers, number)
 	}
-	return parsed, nil
+	id, ok := c.routes[route(numbers)]
+	if !ok {
+		if len(t.routes) > math.MaxUint16 {
+			return 0, fmt.Errorf("more than %d orders of channels are in use", math.MaxUint16+1)
+		}
+		id = uint16(len(t.routes))
+		t.routes = append(t.routes, route(numbers))
+		c.routes[route(numbers)] = id
+	}
+	return id, nil
 }
 
 func (c *classes) window(t *classTable, zone, schedule string) (uint32, error) {

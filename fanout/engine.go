@@ -203,7 +203,7 @@ func (e *Engine) again(t *track, ordinal uint32, now time.Time) (result, error) 
 	why := result{Withdrawn, reasonChanged}
 	for _, p := range places {
 		c := &table.classes[p.Class]
-		uses := slices.ContainsFunc(c.channels[:c.n], func(n uint8) bool { return table.channels[n] == t.Channel })
+		uses := slices.ContainsFunc([]byte(table.routes[c.route]), func(n byte) bool { return table.channels[n] == t.Channel })
 		if !uses || c.kinds&kind == 0 || !t.run.shape.Contains(geoindex.Point{Lat: p.Lat, Lng: p.Lng}) {
 			continue
 		}

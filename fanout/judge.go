@@ -19,25 +19,28 @@ const (
 )
 
 // verdict is what a class comes to in one query: the channels to use, as a set
-// of the action's channels, or a reason why not. The zero verdict is "not
-// judged yet".
+// of the action's channels, or a reason why not.
 type verdict uint32
 
 const refused verdict = 1 << 31
 
 func (v verdict) reason() reason { return reason(v & 0xff) }
 
-// judge decides about classes for one action at one instant. Its memory is
-// reused; reset it before use. It is for one goroutine.
+// judge decides about classes for one action at one instant. Windows and orders of
+// channels are few, and are judged once a query; the verdict of a class is then put
+// together from those without a branch. (Judging each class when it is first met
+// was three times slower: there are tens of thousands, so that "first met?" is a
+// coin toss for the processor.) A judge's memory is reused; reset it before use. It
+// is for one goroutine.
 type judge struct {
-	table   *classTable
-	kind    uint8
-	at      time.Time
-	binds   bool
-	all     bool
-	slot    [256]int8 // the action's channel by the table's, -1: not used
-	verdict []verdict // by class
-	open    []uint8   // by window: 0 not judged, 1 closed, 2 open
+	table  *classTable
+	kind   uint8
+	at     time.Time
+	binds  bool
+	all    bool
+	slot   [256]int8 // the action's channel by the table's, -1: not used
+	routes []verdict // by route, first for those who do not want the kind, then for those who do
+	shut   []verdict // by window: all bits if it is shut, none if it is open
 }
 
 func (j *judge) reset(table *classTable, kind Kind, at time.Time, rule Rule, channels []string) {
@@ -46,26 +49,35 @@ func (j *judge) reset(table *classTable, kind Kind, at time.Time, rule Rule, cha
 	for i, name := range table.channels {
 		j.slot[i] = int8(slices.Index(channels, name))
 	}
-	j.verdict = zeroed(j.verdict, len(table.classes))
-	j.open = zeroed(j.open, len(table.windows))
+	j.routes = zeroed(j.routes, 2*len(table.routes))
+	for i, r := range table.routes {
+		use := j.use(r)
+		j.routes[2*i], j.routes[2*i+1] = refused|verdict(kindUnwanted), use
+		if use&refused != 0 {
+			j.routes[2*i] = use // a missing channel is the reason before the kind
+		}
+	}
+	j.shut = zeroed(j.shut, len(table.windows))
+	if !j.binds {
+		return
+	}
+	var zone *time.Location
+	var local time.Time
+	for i := range table.windows {
+		w := &table.windows[i]
+		if w.zone != zone {
+			zone, local = w.zone, at.In(w.zone)
+		}
+		if !w.schedule.Open(local) {
+			j.shut[i] = ^verdict(0)
+		}
+	}
 }
 
-// of is the verdict of a class, judged at most once.
-func (j *judge) of(id uint32) verdict {
-	if v := j.verdict[id]; v != 0 {
-		return v
-	}
-	v := j.decide(&j.table.classes[id])
-	j.verdict[id] = v
-	return v
-}
-
-func (j *judge) decide(c *class) verdict {
-	if j.binds && !j.isOpen(c.window) {
-		return refused | verdict(windowClosed)
-	}
+// use is which of the action's channels a message takes.
+func (j *judge) use(r route) verdict {
 	var use verdict
-	for _, channel := range c.channels[:c.n] {
+	for _, channel := range []byte(r) {
 		if slot := j.slot[channel]; slot >= 0 {
 			use |= 1 << slot
 			if !j.all {
@@ -73,32 +85,29 @@ func (j *judge) decide(c *class) verdict {
 			}
 		}
 	}
-	switch {
-	case use == 0:
+	if use == 0 {
 		return refused | verdict(noChannel)
-	case c.kinds&j.kind == 0:
-		return refused | verdict(kindUnwanted)
 	}
 	return use
 }
 
-func (j *judge) isOpen(id uint32) bool {
-	if j.open[id] == 0 {
-		w := &j.table.windows[id]
-		j.open[id] = 1
-		if w.schedule.Open(j.at.In(w.zone)) {
-			j.open[id] = 2
-		}
+// of is the verdict of a class.
+func (j *judge) of(id uint32) verdict {
+	c := &j.table.classes[id]
+	wants := 0
+	if c.kinds&j.kind != 0 {
+		wants = 1
 	}
-	return j.open[id] == 2
+	v, shut := j.routes[2*int(c.route)+wants], j.shut[c.window]
+	return v&^shut | (refused|verdict(windowClosed))&shut
 }
 
 // holds is the instant until which no window that was found open closes; the
 // zero time if none ever does. Until then nobody's window need be judged again.
 func (j *judge) holds() time.Time {
 	var first time.Time
-	for id, state := range j.open {
-		if state != 2 {
+	for id, shut := range j.shut {
+		if shut != 0 {
 			continue
 		}
 		w := &j.table.windows[id]

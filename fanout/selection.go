@@ -25,6 +25,10 @@ type selection struct {
 	bands   *geoindex.Bands
 	center  geoindex.Point
 
+	verdicts []verdict // of a run
+	told     []uint16  // positions in a run
+	refusals [8]int    // by reason
+
 	set     []uint64
 	cells   []cell
 	several []hit
@@ -56,28 +60,39 @@ func (s *selection) reset(n int) {
 		s.cells = make([]cell, len(s.set)*64)
 	}
 	s.several, s.near, s.skipped, s.count = s.several[:0], s.near[:0], [reasons]int{}, 0
+	s.refusals = [8]int{}
 }
 
-// collect runs the query. The judge and bands must be set.
+// collect runs the query. The judge and bands must be set. Of each run, entries
+// are first sorted, without branches, into those who are told and have one place,
+// those with several places, and the rest, of whom only the reason counts.
 func (s *selection) collect(snap *geoindex.Snapshot, shape geoindex.Shape, limited bool) {
 	for run := range snap.Runs(shape, &s.scratch) {
+		n := run.Len()
+		if len(s.verdicts) < n {
+			s.verdicts, s.told = make([]verdict, 2*n), make([]uint16, 2*n)
+		}
+		told := 0
 		for i, key := range run.Key {
 			v := s.judge.of(run.Class[i])
-			if key&geoindex.Several == 0 && v&refused != 0 {
-				s.skipped[v.reason()]++
-				continue
+			s.verdicts[i] = v
+			several, no := key>>31, uint32(v>>31)
+			s.told[told] = uint16(i)
+			told += int(1 &^ (several | no))
+			s.refusals[v.reason()&7] += int(no &^ several)
+			if several != 0 {
+				s.several = append(s.several, hit{key &^ geoindex.Several, run.At(i), v})
 			}
-			point := geoindex.Point{Lat: run.Lat[i], Lng: run.Lng[i]}
-			if key&geoindex.Several != 0 {
-				s.several = append(s.several, hit{key &^ geoindex.Several, point, v})
-				continue
-			}
+		}
+		for _, i := range s.told[:told] {
+			point, v := run.At(int(i)), s.verdicts[i]
 			if limited {
-				s.near = append(s.near, hit{key, point, v})
+				s.near = append(s.near, hit{run.Key[i], point, v})
 			}
-			s.put(key, newCell(s.bands.Of(point), v))
+			s.put(run.Key[i], newCell(s.bands.Of(point), v))
 		}
 	}
+	copy(s.skipped[:], s.refusals[:])
 	s.resolve(limited)
 }
 

@@ -1,7 +1,5 @@
 package geoindex
 
-import "math"
-
 // Bands says in which of some rings around a centre a point lies. [NewBands] is
 // the only way to one. It is immutable and safe for concurrent use.
 type Bands struct {
@@ -9,7 +7,14 @@ type Bands struct {
 	rings []band
 }
 
-type band struct{ meters, near, far float64 } // radius, and chords squared as in circle
+// band is a radius, and between which squares the geodesic has to decide: of the
+// chord, and of the quick metric. The metric's slack is that of points within
+// twice the radius; beyond, its square is out of doubt.
+type band struct {
+	meters              float64
+	chordIn, chordOut   float64
+	squareIn, squareOut float64
+}
 
 // bandReach is how far from the centre the quick metric is used, in metres: most
 // of the people of an action are nearer, and it gets coarser with distance.
@@ -20,7 +25,13 @@ const bandReach = 30_000
 func NewBands(center Point, meters []float64) *Bands {
 	b := &Bands{metric: newMetric(center, bandReach), rings: make([]band, len(meters))}
 	for i, m := range meters {
-		b.rings[i] = band{m, chordWithin(m), m * m * (1 + 1e-12)}
+		in, out := chordWithin(m), m*m*(1+1e-12)
+		slack := b.slack
+		if 2*m < bandReach {
+			near := newMetric(center, 2*m)
+			slack = near.slack
+		}
+		b.rings[i] = band{m, in, out, in - slack, out + slack}
 	}
 	return b
 }
@@ -29,30 +40,34 @@ func NewBands(center Point, meters []float64) *Bands {
 // the ring's edge included; the number of rings if it is beyond the last.
 func (b *Bands) Of(p Point) int {
 	dy, dx := b.offset(p)
-	var square, slack float64
-	if abs(dy) <= b.maxY && abs(dx) <= b.maxX {
-		square, slack = b.square(float64(dy), float64(dx)), b.slackAt(dy, dx)
-	} else {
-		square = chord(b.center, p)
-		slack = chordSlack(square)
+	if abs(dy) > b.maxY || abs(dx) > b.maxX {
+		return b.far(p)
 	}
+	square := b.square(float64(dy), float64(dx))
 	for i := range b.rings {
-		r := &b.rings[i]
-		if square+slack <= r.near {
-			return i
-		}
-		if square-slack <= r.far {
+		if r := &b.rings[i]; square <= r.squareOut {
+			if square <= r.squareIn {
+				return i
+			}
 			return b.exact(p, i)
 		}
 	}
 	return len(b.rings)
 }
 
-// slackAt is the metric's slack for a point as far out as this one. It shrinks
-// with the third power of the distance, and with the second still is a bound.
-func (b *Bands) slackAt(dy, dx int64) float64 {
-	y, x := float64(dy)/float64(b.maxY), float64(dx)/float64(b.maxX)
-	return b.slack*math.Min(1, y*y+x*x) + 1e-6
+// far is Of for points out of the metric's reach.
+func (b *Bands) far(p Point) int {
+	square := chord(b.center, p)
+	slack := chordSlack(square)
+	for i := range b.rings {
+		if r := &b.rings[i]; square-slack <= r.chordOut {
+			if square+slack <= r.chordIn {
+				return i
+			}
+			return b.exact(p, i)
+		}
+	}
+	return len(b.rings)
 }
 
 // exact begins at a ring that the point may be in.

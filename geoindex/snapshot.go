@@ -33,8 +33,11 @@ type Run struct {
 	Covered    bool
 }
 
-// Len is the number of entries.
+// Len is the number of entries, at most 65,536.
 func (r *Run) Len() int { return len(r.Key) }
+
+// At is where entry i lies.
+func (r *Run) At(i int) Point { return Point{r.Lat[i], r.Lng[i]} }
 
 // Scratch is memory that a query works in. The zero Scratch is ready; reusing one
 // saves allocations. It is for one query at a time.

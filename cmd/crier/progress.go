@@ -40,7 +40,11 @@ func (p *progress) at(done int) {
 		p.bar.SetCurrent(int64(done))
 	case time.Since(p.said) >= lineEvery:
 		p.said = time.Now()
-		p.line("%s: %d of %d", p.what, done, p.total)
+		if p.total > 0 {
+			p.line("%s: %d of %d", p.what, done, p.total)
+		} else {
+			p.line("%s: %d", p.what, done)
+		}
 	}
 }
 
