@@ -12,22 +12,30 @@ import (
 	"github.com/tidwall/rtree"
 
 	"github.com/crierd/crier/geoindex"
+	"github.com/crierd/crier/store"
 )
 
 // entries are the places of a population as an index has them: with a class for
 // each combination of schedule, channels and kinds, and with keys as a store gives
 // them out, in Hilbert order of the first place.
-func entries(p Population) (list []geoindex.Entry, classes int) {
+func entries(p Population) (list []geoindex.Entry, classes []class, windows []store.Schedule) {
 	homes := make([][]geoindex.Entry, 0, p.People)
-	numbers := map[string]uint32{}
+	numbers, window := map[string]uint32{}, map[string]uint32{}
 	for who := range p.All() {
 		var places []geoindex.Entry
 		for _, place := range who.Places {
-			class := fmt.Sprint(place.Schedule, place.Channels, place.Kinds)
-			if _, ok := numbers[class]; !ok {
-				numbers[class] = uint32(len(numbers))
+			text := place.Schedule.String()
+			if _, ok := window[text]; !ok {
+				window[text] = uint32(len(windows))
+				windows = append(windows, place.Schedule)
 			}
-			places = append(places, geoindex.Entry{Point: geoindex.Point{Lat: place.Point.Lat, Lng: place.Point.Lng}, Class: numbers[class]})
+			name := fmt.Sprint(text, place.Channels, place.Kinds)
+			if _, ok := numbers[name]; !ok {
+				numbers[name] = uint32(len(numbers))
+				wants := len(place.Kinds) == 0 || slices.Contains(place.Kinds, "wanted")
+				classes = append(classes, class{window[text], wants})
+			}
+			places = append(places, geoindex.Entry{Point: geoindex.Point{Lat: place.Point.Lat, Lng: place.Point.Lng}, Class: numbers[name]})
 		}
 		homes = append(homes, places)
 	}
@@ -45,7 +53,13 @@ func entries(p Population) (list []geoindex.Entry, classes int) {
 	}
 	r := rand.New(rand.NewPCG(1, 1))
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	return list, len(numbers)
+	return list, classes, windows
+}
+
+// class is what decides whether a place is told of a wanted person.
+type class struct {
+	window uint32
+	wants  bool
 }
 
 // finder answers a query: who is in a shape and of a class that is told, each once,
@@ -54,33 +68,41 @@ type finder interface {
 	find(shape geoindex.Shape) (people int)
 }
 
-// gathered is what all contestants share: classes judged lazily, and the set.
+// gathered is what all contestants share: windows judged once a query, and the set.
 type gathered struct {
 	set     []uint64
 	used    []uint32 // words of set that are not zero
-	verdict []int8   // by class: 0 not judged, 1 told, -1 not
+	classes []class
+	windows []store.Schedule
+	open    []uint8 // by window: 1 if it is
 }
 
-func newGathered(people, classes int) gathered {
-	return gathered{set: make([]uint64, people/64+1), verdict: make([]int8, classes)}
+func newGathered(people int, classes []class, windows []store.Schedule) gathered {
+	return gathered{set: make([]uint64, people/64+1), classes: classes, windows: windows, open: make([]uint8, len(windows))}
 }
 
-func (g *gathered) reset() {
+func (g *gathered) reset(at time.Time) {
 	for _, w := range g.used {
 		g.set[w] = 0
 	}
 	g.used = g.used[:0]
-	clear(g.verdict)
-}
-
-func (g *gathered) told(class uint32) bool {
-	if g.verdict[class] == 0 {
-		g.verdict[class] = 1
-		if class%3 == 0 { // stands for a schedule that is closed
-			g.verdict[class] = -1
+	minute := store.MinuteOf(at)
+	for i, w := range g.windows {
+		g.open[i] = 0
+		if w.OpenAt(minute) {
+			g.open[i] = 1
 		}
 	}
-	return g.verdict[class] > 0
+}
+
+// told is 1 or 0.
+func (g *gathered) told(number uint32) uint8 {
+	c := &g.classes[number]
+	wants := uint8(0)
+	if c.wants {
+		wants = 1
+	}
+	return g.open[c.window] & wants
 }
 
 // mark puts a key into the set, and says whether it was not there.
@@ -107,21 +129,15 @@ type ours struct {
 }
 
 func (o *ours) find(shape geoindex.Shape) int {
-	o.reset()
+	o.reset(evening())
 	n := 0
 	for run := range o.snapshot.Runs(shape, &o.scratch) {
 		for len(o.keys) < n+run.Len() {
 			o.keys = append(o.keys, make([]uint32, 4096)...)
 		}
-		class, verdict := run.Class[:len(run.Key)], o.verdict
 		for i, key := range run.Key {
-			v := verdict[class[i]]
-			if v == 0 {
-				o.told(class[i])
-				v = verdict[class[i]]
-			}
 			o.keys[n] = key
-			n += int(v+1) >> 1
+			n += int(o.told(run.Class[i]))
 		}
 	}
 	people := 0
@@ -139,11 +155,11 @@ type plain struct {
 }
 
 func (p *plain) find(shape geoindex.Shape) int {
-	p.reset()
+	p.reset(evening())
 	n := 0
 	for _, b := range shape.Bound() {
 		p.tree.Search([2]int32{b.Min.Lng, b.Min.Lat}, [2]int32{b.Max.Lng, b.Max.Lat}, func(_, _ [2]int32, i uint32) bool {
-			if e := &p.entries[i]; shape.Contains(e.Point) && p.told(e.Class) {
+			if e := &p.entries[i]; shape.Contains(e.Point) && p.told(e.Class) > 0 {
 				n += p.mark(e.Key)
 			}
 			return true
@@ -157,17 +173,17 @@ func (p *plain) find(shape geoindex.Shape) int {
 // Preparing the circle is included.
 func BenchmarkCircle(b *testing.B) {
 	p := people()
-	list, classes := entries(p)
+	list, classes, windows := entries(p)
 	var index geoindex.Index
 	index.Load(slices.Clone(list))
-	tree := &plain{gathered: newGathered(p.People, classes), entries: list}
+	tree := &plain{gathered: newGathered(p.People, classes, windows), entries: list}
 	for i, e := range list {
 		at := [2]int32{e.Lng, e.Lat}
 		tree.tree.Insert(at, at, uint32(i))
 	}
-	contestants := []finder{&ours{gathered: newGathered(p.People, classes), snapshot: index.Snapshot()}, tree}
+	contestants := []finder{&ours{gathered: newGathered(p.People, classes, windows), snapshot: index.Snapshot()}, tree}
 	centers := p.Centers(200)
-	b.Logf("%d places, %d classes, %.1f bytes a place", len(list), classes, float64(index.Snapshot().Bytes())/float64(len(list)))
+	b.Logf("%d places, %d classes, %.1f bytes a place", len(list), len(classes), float64(index.Snapshot().Bytes())/float64(len(list)))
 	for _, meters := range []float64{500, 1000, 2500, 5000, 10_000} {
 		b.Run(fmt.Sprintf("%.0fm", meters), func(b *testing.B) {
 			took := make([][]time.Duration, len(contestants))

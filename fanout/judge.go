@@ -3,6 +3,8 @@ package fanout
 import (
 	"slices"
 	"time"
+
+	"github.com/crierd/crier/store"
 )
 
 // reason says why a participant with a place in the area gets nothing; of
@@ -62,13 +64,13 @@ func (j *judge) reset(table *classTable, kind Kind, at time.Time, rule Rule, cha
 		return
 	}
 	var zone *time.Location
-	var local time.Time
+	var local store.Minute
 	for i := range table.windows {
 		w := &table.windows[i]
 		if w.zone != zone {
-			zone, local = w.zone, at.In(w.zone)
+			zone, local = w.zone, store.MinuteOf(at.In(w.zone))
 		}
-		if !w.schedule.Open(local) {
+		if !w.schedule.OpenAt(local) {
 			j.shut[i] = ^verdict(0)
 		}
 	}

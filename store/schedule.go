@@ -106,18 +106,31 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 // first minute and not its last. In the night the clock goes back, both of the
 // hours that have the same name count; in the other, the hour left out is
 // nobody's. The zero Schedule is never open.
-func (s Schedule) Open(t time.Time) bool {
+func (s Schedule) Open(t time.Time) bool { return s.OpenAt(MinuteOf(t)) }
+
+// Minute is a minute of the week, from Monday 00:00, in local time.
+type Minute int
+
+// MinuteOf is the minute of t in t's time zone. Whoever judges many schedules at
+// one instant asks once.
+func MinuteOf(t time.Time) Minute {
+	hour, minute, _ := t.Clock()
+	return Minute((int(t.Weekday())+6)%7*day + hour*60 + minute)
+}
+
+// OpenAt is [Schedule.Open] at a minute.
+func (s Schedule) OpenAt(m Minute) bool {
 	if s.spans == nil {
 		return s.text == always
 	}
-	return s.at(minute(t)) >= 0
+	return s.at(int(m)) >= 0
 }
 
 // Until is when the window that is open at t closes; zero if it never does.
 // Call it only of a Schedule that is Open at t.
 func (s Schedule) Until(t time.Time) time.Time {
 	for s.spans != nil {
-		now := minute(t)
+		now := int(MinuteOf(t))
 		i := s.at(now)
 		if i < 0 {
 			return t
@@ -145,11 +158,6 @@ func (s Schedule) at(minute int) int {
 		}
 	}
 	return -1
-}
-
-// minute is t's minute of the week, from Monday 00:00.
-func minute(t time.Time) int {
-	return (int(t.Weekday())+6)%7*day + t.Hour()*60 + t.Minute()
 }
 
 // scheduleParser reads rules from left to right.
