@@ -143,15 +143,14 @@ const (
 // maker makes people. It is for one goroutine.
 type maker struct {
 	rand      *rand.Rand
-	towns     []town
 	upTo      []int // inhabitants of the towns so far
 	schedules []store.Schedule
 }
 
 func newMaker() *maker {
-	m := &maker{towns: towns(), schedules: schedules()}
+	m := &maker{schedules: schedules()}
 	sum := 0
-	for _, t := range m.towns {
+	for _, t := range towns {
 		sum += t.thousands
 		m.upTo = append(m.upTo, sum)
 	}
@@ -177,7 +176,7 @@ func schedules() []store.Schedule {
 // town draws one by its inhabitants.
 func (m *maker) town() town {
 	i, _ := slices.BinarySearch(m.upTo, 1+m.rand.IntN(m.upTo[len(m.upTo)-1]))
-	return m.towns[i]
+	return towns[i]
 }
 
 // street is a straight line of houses.

@@ -54,13 +54,12 @@ func TestPopulationIsAlwaysTheSame(t *testing.T) {
 
 func TestTowns(t *testing.T) {
 	t.Parallel()
-	list := towns()
-	require.Len(t, list, 150)
+	require.Len(t, towns, 150)
 	names := map[string]bool{}
-	for i, town := range list {
+	for i, town := range towns {
 		require.False(t, names[town.name], town.name)
 		names[town.name] = true
-		require.True(t, i == 0 || town.thousands <= list[i-1].thousands)
+		require.True(t, i == 0 || town.thousands <= towns[i-1].thousands)
 	}
 	require.Len(t, Population{Seed: 1}.Centers(200), 200)
 }

@@ -249,6 +249,9 @@ func (e *Engine) importChunk(ctx context.Context, chunk []parsed, how Enrolment,
 				return fmt.Errorf("line %d: %w", chunk[i].Number, err)
 			}
 		}
+		if n.Created+n.Updated > 0 {
+			tx.Audit(e.audit(how.Origin, "import", ""))
+		}
 		return nil
 	})
 	for _, reject := range rejects {

@@ -113,11 +113,12 @@ sinks:
 	return &process{t: t, dir: dir, base: "http://" + address}
 }
 
-// start runs the daemon until it is ready.
-func (p *process) start() {
+// start runs the daemon, with more in its environment, until it is ready.
+func (p *process) start(env ...string) {
 	p.t.Helper()
 	p.cmd = exec.Command(os.Args[0])
 	p.cmd.Env = append(os.Environ(), "CRIERD_TEST_CONFIG="+filepath.Join(p.dir, "crier.yaml"), "CRIER_TOKEN="+token)
+	p.cmd.Env = append(p.cmd.Env, env...)
 	require.NoError(p.t, p.cmd.Start())
 	for range 1000 {
 		if status, _ := p.do(http.MethodGet, "/readyz", ""); status == http.StatusOK {

@@ -30,7 +30,8 @@ type Identified struct {
 	ID string `path:"id" maxLength:"128"`
 }
 
-type keyedAction struct {
+// KeyedAction is one that is about an action.
+type KeyedAction struct {
 	Identified
 	Keyed
 }
@@ -129,54 +130,58 @@ func (d *Daemon) origin(ctx context.Context, in *Keyed, what string) (o fanout.O
 	return o, func() { d.busy.Delete(busy) }, nil
 }
 
-// closeRequest ends an action.
-type closeRequest struct {
-	Result       string                 `json:"result,omitempty" enum:"found,not_found,ended"`
+// LastText is what those who were reached hear at the end.
+type LastText struct {
 	Title        string                 `json:"title,omitempty"`
-	Text         string                 `json:"text"`
+	Text         string                 `json:"text,omitempty"`
 	Translations map[string]translation `json:"translations,omitempty"`
 }
 
-func (d *Daemon) close(ctx context.Context, in *keyedAction) (*answer[*actionAnswer], error) {
+// closeRequest ends an action.
+type closeRequest struct {
+	Result string `json:"result,omitempty" enum:"found,not_found,ended"`
+	LastText
+}
+
+func (d *Daemon) close(ctx context.Context, in *KeyedAction) (*answer[*actionAnswer], error) {
 	request, err := decode[closeRequest](in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	title, text, err := texts(d.language, request.Title, request.Text, request.Translations)
-	if err != nil {
-		return nil, err
-	}
-	o, release, err := d.origin(ctx, &in.Keyed, "close "+in.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return stands(d.engine.Conclude(ctx, in.ID, fanout.Conclusion{Result: request.Result, Title: title, Text: text, Origin: o}))
+	return d.end(ctx, in, "close", request.LastText, func(title, text fanout.Text, o fanout.Origin) (fanout.State, error) {
+		return d.engine.Conclude(ctx, in.ID, fanout.Conclusion{Result: request.Result, Title: title, Text: text, Origin: o})
+	})
 }
 
-// cancelRequest calls an action off.
+// cancelRequest calls an action off. Its text is required as soon as anybody was
+// reached.
 type cancelRequest struct {
-	Reason       string                 `json:"reason,omitempty" maxLength:"1000"`
-	Title        string                 `json:"title,omitempty"`
-	Text         string                 `json:"text,omitempty" doc:"required as soon as anybody was reached"`
-	Translations map[string]translation `json:"translations,omitempty"`
+	Reason string `json:"reason,omitempty" maxLength:"1000"`
+	LastText
 }
 
-func (d *Daemon) cancel(ctx context.Context, in *keyedAction) (*answer[*actionAnswer], error) {
+func (d *Daemon) cancel(ctx context.Context, in *KeyedAction) (*answer[*actionAnswer], error) {
 	request, err := decode[cancelRequest](in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	title, text, err := texts(d.language, request.Title, request.Text, request.Translations)
+	return d.end(ctx, in, "cancel", request.LastText, func(title, text fanout.Text, o fanout.Origin) (fanout.State, error) {
+		return d.engine.Cancel(ctx, in.ID, fanout.Cancellation{Reason: request.Reason, Title: title, Text: text, Origin: o})
+	})
+}
+
+// end ends an action under the request's key.
+func (d *Daemon) end(ctx context.Context, in *KeyedAction, verb string, last LastText, do func(title, text fanout.Text, o fanout.Origin) (fanout.State, error)) (*answer[*actionAnswer], error) {
+	title, text, err := texts(d.language, last.Title, last.Text, last.Translations)
 	if err != nil {
 		return nil, err
 	}
-	o, release, err := d.origin(ctx, &in.Keyed, "cancel "+in.ID)
+	o, release, err := d.origin(ctx, &in.Keyed, verb+" "+in.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	return stands(d.engine.Cancel(ctx, in.ID, fanout.Cancellation{Reason: request.Reason, Title: title, Text: text, Origin: o}))
+	return stands(do(title, text, o))
 }
 
 // Paged asks for a part of a list.
