@@ -28,8 +28,10 @@ type FieldError struct {
 	Err     error // what it stands for, [ErrNotBuilt] say; or nil
 }
 
+// Error names the field.
 func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
 
+// Unwrap gives what it stands for.
 func (e *FieldError) Unwrap() error { return e.Err }
 
 // RecipientsError refuses to start an action whose recipients are no longer
@@ -38,6 +40,7 @@ type RecipientsError struct {
 	Seen, Now int // participants, each once
 }
 
+// Error tells both counts.
 func (e *RecipientsError) Error() string {
 	return fmt.Sprintf("fanout: recipients changed: %d were seen, %d are found now", e.Seen, e.Now)
 }
@@ -49,6 +52,7 @@ type StatusError struct {
 	Verb   string
 }
 
+// Error tells what was wanted, and the status.
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("fanout: cannot %s %s: it is %s", e.Verb, e.Action, e.Status)
 }

@@ -56,8 +56,10 @@ type SourceError struct {
 	Err  error
 }
 
+// Error names the line.
 func (e *SourceError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 
+// Unwrap gives the cause.
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // Lines reads NDJSON: a line each, empty ones skipped. A line above 1 MiB ends

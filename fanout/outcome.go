@@ -30,6 +30,7 @@ const (
 
 var outcomeNames = [outcomes]string{"pending", "unknown", "accepted", "rejected", "failed", "expired", "withdrawn"}
 
+// String gives the contract's word.
 func (o Outcome) String() string {
 	if o < outcomes {
 		return outcomeNames[o]

@@ -22,8 +22,10 @@ type AreaError struct {
 	Err     error // what it stands for, ErrNotBuilt say; or nil
 }
 
+// Error names the part of the area.
 func (e *AreaError) Error() string { return e.Path + ": " + e.Message }
 
+// Unwrap gives what it stands for.
 func (e *AreaError) Unwrap() error { return e.Err }
 
 func refuse(path, format string, args ...any) error {

@@ -72,6 +72,7 @@ type AuditError struct {
 	Reason string
 }
 
+// Error names the record.
 func (e *AuditError) Error() string {
 	return fmt.Sprintf("store: audit record %d %s", e.Record, e.Reason)
 }

@@ -27,10 +27,12 @@ type CorruptError struct {
 	Err   error
 }
 
+// Error names the table, and what to do.
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf("store: table %c: %v: restore a backup", e.Table, e.Err)
 }
 
+// Unwrap gives the cause.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
 func corrupt(table byte, err error) error { return &CorruptError{Table: table, Err: err} }

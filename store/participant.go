@@ -77,8 +77,10 @@ type FieldError struct {
 	Err     error // the cause, or nil
 }
 
+// Error names the field.
 func (e *FieldError) Error() string { return e.Path + ": " + e.Message }
 
+// Unwrap gives the cause.
 func (e *FieldError) Unwrap() error { return e.Err }
 
 func refuse(path, format string, args ...any) error {

@@ -39,6 +39,7 @@ type ScheduleError struct {
 	Message string
 }
 
+// Error names the column.
 func (e *ScheduleError) Error() string { return fmt.Sprintf("column %d: %s", e.Column, e.Message) }
 
 // ParseSchedule reads a schedule, or says with a [*ScheduleError] which column

@@ -45,6 +45,7 @@ type previewCommand struct {
 	actionFlags
 }
 
+// Run prints the daemon's preview.
 func (c *previewCommand) Run(ctx context.Context, term *terminal) error {
 	body, err := c.body()
 	if err != nil {
@@ -58,6 +59,7 @@ type startCommand struct {
 	actionFlags
 }
 
+// Run starts the action and prints it.
 func (c *startCommand) Run(ctx context.Context, term *terminal) error {
 	body, err := c.body()
 	if err != nil {
@@ -71,6 +73,7 @@ type statusCommand struct {
 	Action string `arg:"" help:"ID of the action."`
 }
 
+// Run prints how the action stands.
 func (c *statusCommand) Run(ctx context.Context, term *terminal) error {
 	var answer jsontext.Value
 	if err := c.client().call(ctx, http.MethodGet, "/v1/actions/"+url.PathEscape(c.Action), nil, &answer); err != nil {
@@ -86,6 +89,7 @@ type closeCommand struct {
 	Result string `help:"How it ended." enum:"found,not_found,ended" default:"ended"`
 }
 
+// Run ends the action and prints it.
 func (c *closeCommand) Run(ctx context.Context, term *terminal) error {
 	body := map[string]string{"result": c.Result, "text": c.Text}
 	return c.client().post(ctx, term, "/v1/actions/"+url.PathEscape(c.Action)+"/close", body)
@@ -96,6 +100,7 @@ type missedCommand struct {
 	Action string `arg:"" help:"ID of the action."`
 }
 
+// Run prints the rows of the ledger, as NDJSON.
 func (c *missedCommand) Run(ctx context.Context, term *terminal) error {
 	return c.client().copy(ctx, "/v1/actions/"+url.PathEscape(c.Action)+"/ledger?outcome=missed", term.out)
 }
@@ -108,6 +113,7 @@ type auditVerify struct {
 	Data string `help:"Directory of the store." default:"crier-data"`
 }
 
+// Run reads the whole chain.
 func (c *auditVerify) Run(term *terminal) error {
 	st, err := store.Open(c.Data, nil)
 	if err != nil {

@@ -31,6 +31,7 @@ type demo struct {
 	sinks  *demoSinks
 }
 
+// Run tells the story, and serves what it has made if it is to.
 func (c *demoCommand) Run(ctx context.Context, term *terminal) error {
 	if c.Participants < 1 || c.Participants > 90_000_000 {
 		return errors.New("--participants: is not 1 to 90,000,000")

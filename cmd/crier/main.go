@@ -76,6 +76,7 @@ func isTerminal(f *os.File) bool {
 
 type versionCommand struct{}
 
+// Run prints the version.
 func (versionCommand) Run(term *terminal) error {
 	_, err := fmt.Fprintln(term.out, "crier", daemon.Version())
 	return err

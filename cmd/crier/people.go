@@ -21,6 +21,7 @@ type generateCommand struct {
 	Output       string `short:"o" help:"File to write, packed if it ends in .gz or .zst. Default: standard output."`
 }
 
+// Run makes people up.
 func (c *generateCommand) Run(ctx context.Context, term *terminal) error {
 	if c.Participants < 0 || c.Participants > 90_000_000 {
 		return errors.New("--participants: is not 0 to 90,000,000")
@@ -67,6 +68,7 @@ type importCommand struct {
 	JSON  bool     `help:"Print the report as JSON."`
 }
 
+// Run imports file after file; the first that cannot be read ends it.
 func (c *importCommand) Run(ctx context.Context, term *terminal) error {
 	for _, path := range c.Files {
 		in, end, err := openFile(path)
@@ -130,6 +132,7 @@ type exportCommand struct {
 	Output string `short:"o" help:"File to write, packed if it ends in .gz or .zst. Default: standard output."`
 }
 
+// Run exports everybody, in order of ID.
 func (c *exportCommand) Run(ctx context.Context, term *terminal) error {
 	w, end, err := createFile(c.Output, term.out)
 	if err != nil {
