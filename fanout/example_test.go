@@ -3,7 +3,6 @@ package fanout_test
 import (
 	"context"
 	"fmt"
-	"log"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -15,10 +14,19 @@ import (
 
 // Example is the README's first example: from an empty store to the closing.
 func Example() {
-	ctx := context.Background()
+	if err := story(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 1 would be told
+	// alert in nl: Uitkijken naar jongen van 9, rode jas
+	// closing in nl: Gevonden, dank u.
+}
+
+func story(ctx context.Context) error {
 	st, err := store.Open("data", &store.Config{FS: vfs.NewMem(), Key: make([]byte, store.KeyBytes)})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer func() { _ = st.Close() }()
 
@@ -36,7 +44,7 @@ func Example() {
 		},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer func() { _ = eng.Close() }()
 
@@ -49,7 +57,7 @@ func Example() {
 		}},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 
 	plan, err := eng.Plan(ctx, fanout.Action{ // pure: shows, changes nothing
@@ -58,30 +66,24 @@ func Example() {
 		Text: fanout.Text{"nl": "Uitkijken naar jongen van 9, rode jas"},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Println(plan.Recipients(), "would be told")
 
 	action, err := eng.Start(ctx, plan.Action()) // plans afresh, durable when it returns
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := eng.Wait(ctx, action.ID); err != nil { // every recipient has an outcome
-		log.Fatal(err)
+		return err
 	}
 	_, err = eng.Conclude(ctx, action.ID, fanout.Conclusion{ // the closing, to everyone reached
 		Result: "found", Text: fanout.Text{"nl": "Gevonden, dank u."},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	if err := eng.Wait(ctx, action.ID); err != nil {
-		log.Fatal(err)
-	}
-	// Output:
-	// 1 would be told
-	// alert in nl: Uitkijken naar jongen van 9, rode jas
-	// closing in nl: Gevonden, dank u.
+	return eng.Wait(ctx, action.ID)
 }
 
 func ExamplePolicy() {
@@ -100,7 +102,7 @@ func ExampleEngine_Ledger() {
 	ctx := context.Background()
 	st, _ := store.Open("data", &store.Config{FS: vfs.NewMem(), Key: make([]byte, store.KeyBytes)})
 	defer func() { _ = st.Close() }()
-	refusing := channels.SinkFunc(func(_ context.Context, b *channels.Batch) ([]channels.Answer, error) {
+	refusing := channels.SinkFunc(func(context.Context, *channels.Batch) ([]channels.Answer, error) {
 		return []channels.Answer{{Verdict: channels.Rejected, Reason: "unknown subscriber"}}, nil
 	})
 	eng, _ := fanout.Open(ctx, st, fanout.Config{Channels: map[string]fanout.Channel{channels.SMS: {Sink: refusing}}})

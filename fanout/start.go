@@ -70,6 +70,7 @@ func (e *Engine) earlier(o Origin) (string, error) {
 // replayError is a request that another call carried out in the same moment.
 type replayError struct{ action string }
 
+// Error names the action.
 func (e *replayError) Error() string { return "fanout: carried out before as " + e.action }
 
 // replayed answers with the action of an earlier request, if that is why.

@@ -111,7 +111,7 @@ func (b *Bulk) Add(line int, p *Participant, classify Classify) error {
 			places = append(places, PlaceRow{Lat: at.Lat, Lng: at.Lng, Class: b.intern(classes[i])})
 		}
 	}
-	row := appendPlaces(nil, places)
+	row := encodePlaces(places)
 	item.places = uint32(len(row))
 	item.chunk, item.at = b.keep(person, row, contacts)
 	for _, own := range owns {

@@ -153,7 +153,8 @@ type PlaceRow struct {
 
 const placeBytes = 12
 
-func appendPlaces(b []byte, rows []PlaceRow) []byte {
+func encodePlaces(rows []PlaceRow) []byte {
+	b := make([]byte, 0, 1+placeBytes*len(rows))
 	b = append(b, version)
 	for _, r := range rows {
 		b = binary.LittleEndian.AppendUint32(b, uint32(r.Lat))
@@ -224,8 +225,8 @@ type owners struct {
 	ordinals []Ordinal
 }
 
-func (o owners) append(b []byte) []byte {
-	b = binary.AppendUvarint(append(b, version), uint64(o.group))
+func (o owners) encode() []byte {
+	b := binary.AppendUvarint([]byte{version}, uint64(o.group))
 	for _, ordinal := range o.ordinals {
 		b = binary.AppendUvarint(b, uint64(ordinal))
 	}

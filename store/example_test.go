@@ -70,7 +70,7 @@ func ExampleParticipant_Validate() {
 func ExampleStore_Bulk() {
 	st, _ := store.Open("data", &store.Config{FS: vfs.NewMem(), Key: make([]byte, store.KeyBytes)})
 	defer func() { _ = st.Close() }()
-	bulk, err := st.Bulk(func(lat, lng int32) uint32 { return uint32(lat) })
+	bulk, err := st.Bulk(func(lat, _ int32) uint32 { return uint32(lat) })
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -270,7 +270,7 @@ func (b *Bulk) writeOwners(w *fileWriter, n numbering, state *state) {
 			for _, o := range b.owners[c.from:c.to] {
 				own.ordinals = append(own.ordinals, n.of[o.item])
 			}
-			w.set(ownerKey(channel, b.owners[c.from].hash[:]), own.append(nil))
+			w.set(ownerKey(channel, b.owners[c.from].hash[:]), own.encode())
 		}
 	}
 }

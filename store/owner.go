@@ -29,7 +29,7 @@ func (tx *Tx) setOwners(channel, contact string, own owners) {
 		tx.delete(key)
 		return
 	}
-	tx.set(key, own.append(nil))
+	tx.set(key, own.encode())
 }
 
 // relink gives up the contacts that a participant no longer has and takes up

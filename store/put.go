@@ -174,7 +174,7 @@ func (tx *Tx) write(old *known, p *Participant, classify Classify) (Change, erro
 		return c, err
 	}
 	tx.set(ordinalKey(tableParticipant, c.Ordinal), appendParticipant(nil, p))
-	tx.set(ordinalKey(tablePlaces, c.Ordinal), appendPlaces(nil, c.After))
+	tx.set(ordinalKey(tablePlaces, c.Ordinal), encodePlaces(c.After))
 	tx.set(ordinalKey(tableContacts, c.Ordinal), sealed)
 	tx.log(c.Ordinal)
 	return c, nil

@@ -211,12 +211,15 @@ func (s *Store) options(fresh bool) *pebble.Options {
 // pebbleLog passes on Pebble's errors, and its end.
 type pebbleLog struct{ c Config }
 
+// Infof drops what Pebble tells about its work.
 func (l pebbleLog) Infof(string, ...any) {}
 
+// Errorf passes an error on.
 func (l pebbleLog) Errorf(format string, args ...any) {
 	l.c.Logger.Error("pebble", "error", fmt.Sprintf(format, args...))
 }
 
+// Fatalf is the end: the disk takes no more writes.
 func (l pebbleLog) Fatalf(format string, args ...any) { l.c.Fatal(fmt.Errorf(format, args...)) }
 
 // Close waits for an Update under way and for the traces of erased participants

@@ -15,8 +15,10 @@ import (
 // duration is a time.Duration in Go's form ("90s") in JSON.
 type duration time.Duration
 
+// MarshalText gives Go's form.
 func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
+// UnmarshalText reads Go's form.
 func (d *duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {

@@ -185,6 +185,7 @@ func (f *front) show(h http.Handler) {
 	f.behind.Store(&h)
 }
 
+// ServeHTTP answers for health itself, and passes everything else on.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := f.behind.Load()
 	switch {

@@ -19,6 +19,7 @@ type refusal struct {
 	message  string
 }
 
+// Error is the sentence.
 func (r *refusal) Error() string { return r.message }
 
 func refuse(status int, location, format string, args ...any) error {

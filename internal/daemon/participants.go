@@ -141,6 +141,7 @@ type patient struct {
 	control *http.ResponseController
 }
 
+// Read reads on for as long as something comes.
 func (p *patient) Read(b []byte) (int, error) {
 	_ = p.control.SetReadDeadline(time.Now().Add(stall)) // a connection that cannot has none
 	return p.body.Read(b)
