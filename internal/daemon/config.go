@@ -69,16 +69,23 @@ type Rate struct {
 func ReadConfig(path string) (Config, error) {
 	var c Config
 	if path != "" {
-		f, err := os.Open(path)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return c, fmt.Errorf("configuration: %w", err)
 		}
-		defer func() { _ = f.Close() }()
-		if err := yaml.NewDecoder(f, yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-			return c, fmt.Errorf("configuration %s:\n%s", path, yaml.FormatError(err, false, false))
+		if c, err = parseConfig(path, text); err != nil {
+			return c, err
 		}
 	}
 	return c, c.override()
+}
+
+func parseConfig(path string, text []byte) (Config, error) {
+	var c Config
+	if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("configuration %s:\n%s", path, yaml.FormatError(err, false, false))
+	}
+	return c, nil
 }
 
 func (c *Config) override() error {

@@ -54,6 +54,7 @@ func Version() string {
 const (
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 30 * time.Second
+	answerTimeout = time.Minute // ending an action may wait for batches under way
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
 	stopTimeout   = 10 * time.Second // of requests under way when the daemon stops
@@ -77,7 +78,7 @@ func Serve(ctx context.Context, config Config, listener net.Listener) error {
 	config = config.withDefaults()
 	front := &front{}
 	server := &http.Server{
-		Handler: front, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout,
+		Handler: front, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
