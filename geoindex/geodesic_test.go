@@ -48,7 +48,7 @@ func TestDistanceAgainstGeodSolve(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	var pairs [][2]Point
 	var in strings.Builder
-	for range 5000 {
+	for range rounds(5000) {
 		a, b := randomPoint(r), randomPoint(r)
 		if r.IntN(3) == 0 {
 			b = At(-float64(a.Lat)/grid+r.NormFloat64()*0.3, float64(r.IntN(360)-180))

@@ -104,7 +104,7 @@ func TestIndexModel(t *testing.T) {
 	}
 	ix.Load(slices.Clone(start))
 	live := start
-	for round := range 60 {
+	for round := range rounds(60) {
 		before := ix.Snapshot()
 		n := before.Len()
 		ix.Update(func(e *Edit) {
@@ -207,7 +207,7 @@ func TestReadersSeeWholeChanges(t *testing.T) {
 		})
 	}
 	r := rand.New(rand.NewPCG(9, 9))
-	for range 400 {
+	for range rounds(400) {
 		ix.Update(func(e *Edit) {
 			for range 1 + r.IntN(20) {
 				i := r.IntN(keys)

@@ -94,7 +94,7 @@ func TestPolygonIsExact(t *testing.T) {
 			p := shape.(*polygon)
 			var lat, lng []int32
 			var want []uint16
-			for i := range 2500 {
+			for i := range rounds(2500) {
 				at := p.draw(r)
 				inside := reference(rings, at)
 				require.Equal(t, inside, p.Contains(at), "seed %d: %v", seed, at)

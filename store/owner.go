@@ -106,7 +106,7 @@ func linkKey(channel string, o Ordinal) []byte {
 }
 
 func decodeLink(key, value []byte) (Link, error) {
-	channel, rest, ok := strings.Cut(string(key[1:]), "\x00")
+	channel, rest, ok := strings.Cut(string(key[min(1, len(key)):]), "\x00")
 	if !ok || len(rest) != 4 {
 		return Link{}, errKey
 	}
