@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,18 +15,7 @@ import (
 // without which the points are not there.
 func TestEveryPoint(t *testing.T) {
 	t.Parallel()
-	r := &receiver{keys: map[string]map[string]int{}, to: map[string]map[string]string{}}
-	hooks := httptest.NewServer(r)
-	defer hooks.Close()
-	p := newProcess(t, hooks.URL)
-	p.start()
-	defer func() {
-		p.kill()
-		_ = p.cmd.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
-	status, text := p.do(http.MethodPost, "/v1/participants/import", people())
-	require.Equal(t, http.StatusOK, status, text)
+	r, p := newScene(t)
 	p.kill()
 	_ = p.cmd.Wait()
 	for i, point := range []string{

@@ -152,6 +152,25 @@ func (p *process) do(method, path, body string) (int, string) {
 	}
 }
 
+// newScene is a receiver, and a running daemon that has people enrolled and tells
+// it of them.
+func newScene(t *testing.T) (*receiver, *process) {
+	t.Helper()
+	r := &receiver{keys: map[string]map[string]int{}, to: map[string]map[string]string{}}
+	hooks := httptest.NewServer(r)
+	t.Cleanup(hooks.Close)
+	p := newProcess(t, hooks.URL)
+	p.start()
+	t.Cleanup(func() {
+		p.kill()
+		_ = p.cmd.Wait()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	status, text := p.do(http.MethodPost, "/v1/participants/import", people())
+	require.Equal(t, http.StatusOK, status, text)
+	return r, p
+}
+
 // state is what the test reads of an action.
 type state struct {
 	ID       string `json:"id"`
@@ -207,18 +226,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		cycles = 3
 	}
-	r := &receiver{keys: map[string]map[string]int{}, to: map[string]map[string]string{}}
-	hooks := httptest.NewServer(r)
-	defer hooks.Close()
-	p := newProcess(t, hooks.URL)
-	p.start()
-	defer func() {
-		p.kill()
-		_ = p.cmd.Wait()
-		http.DefaultClient.CloseIdleConnections()
-	}()
-	status, text := p.do(http.MethodPost, "/v1/participants/import", people())
-	require.Equal(t, http.StatusOK, status, text)
+	r, p := newScene(t)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	for cycle := range cycles {
@@ -271,17 +279,7 @@ func (r *receiver) seen(name string) map[string]int {
 // what is under way, and the next one goes on.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	r := &receiver{keys: map[string]map[string]int{}, to: map[string]map[string]string{}}
-	hooks := httptest.NewServer(r)
-	defer hooks.Close()
-	p := newProcess(t, hooks.URL)
-	p.start()
-	defer func() {
-		p.kill()
-		_ = p.cmd.Wait()
-	}()
-	status, text := p.do(http.MethodPost, "/v1/participants/import", people())
-	require.Equal(t, http.StatusOK, status, text)
+	r, p := newScene(t)
 	r.mu.Lock()
 	r.at, r.kill = 5, func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 	r.mu.Unlock()
