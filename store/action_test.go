@@ -193,9 +193,9 @@ func TestReach(t *testing.T) {
 	require.Empty(t, none)
 }
 
-// TestErasedLeavesNoTrace looks for the rows of an erased participant in every
-// file once the store is closed.
-func TestErasedLeavesNoTrace(t *testing.T) {
+// TestErasedIsMergedAway waits until the rows of an erased participant have been
+// merged away, which the tombstone then says.
+func TestErasedIsMergedAway(t *testing.T) {
 	t.Parallel()
 	s := openMem(t, vfs.NewMem())
 	r := rand.New(rand.NewPCG(1, 1))

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -97,10 +98,7 @@ func newProcess(t *testing.T, hooks string) *process {
 	dir := t.TempDir()
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(secret), 0o600))
-	// A port that was free a moment ago: the daemon must come back to the same one.
-	free := httptest.NewServer(nil)
-	address := free.Listener.Addr().String()
-	free.Close()
+	address := freeAddress(t)
 	config := fmt.Sprintf(`
 listen: %s
 data: %s
@@ -111,6 +109,20 @@ sinks:
 `, address, filepath.Join(dir, "data"), filepath.Join(dir, "out"), killBatch, hooks, filepath.Join(dir, "secret"), killWorkers)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "crier.yaml"), []byte(config), 0o600))
 	return &process{t: t, dir: dir, base: "http://" + address}
+}
+
+// freeAddress is one that was free a moment ago, and that no connection is given
+// by itself: the daemon must come back to the same one again and again.
+func freeAddress(t *testing.T) string {
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return l.Addr().String()
+		}
+	}
+	require.Fail(t, "no port is free")
+	return ""
 }
 
 // start runs the daemon, with more in its environment, until it is ready.
