@@ -78,10 +78,14 @@ func (e *Engine) end(ctx context.Context, id string, to Status, l last, o Origin
 	}
 	fault.Point("after end is asked")
 	finished := make(chan error, 1)
-	e.working.Go(func() {
+	err = e.spawn(func() {
 		defer r.change.Unlock()
 		finished <- e.planLast(r)
 	})
+	if err != nil { // the wish is on disk: the next Open carries it out
+		r.change.Unlock()
+		return State{}, err
+	}
 	select {
 	case err := <-finished:
 		if err != nil {

@@ -83,7 +83,9 @@ func Open(ctx context.Context, st *store.Store, config Config) (*Engine, error) 
 // twice is harmless.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
+		e.mu.Lock() // nothing is begun after this: see spawn
 		e.stop()
+		e.mu.Unlock()
 		patience := time.AfterFunc(e.cfg.Drain, e.abort)
 		e.working.Wait()
 		patience.Stop()
@@ -91,6 +93,17 @@ func (e *Engine) Close() error {
 		e.events.close()
 	})
 	return e.Err()
+}
+
+// spawn begins work that Close waits for, or says that the engine is closed.
+func (e *Engine) spawn(work func()) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(); err != nil {
+		return err
+	}
+	e.working.Go(work)
+	return nil
 }
 
 // Err is the first error that stopped a lane: the store took no more writes.
