@@ -247,10 +247,12 @@ func TestKill(t *testing.T) {
 		r.at = r.count + 1 + random.IntN(killPeople/killBatch-5)
 		r.kill = func() { p.kill(); close(died) }
 		r.mu.Unlock()
-		s := p.action(http.MethodPost, "/v1/actions", fmt.Sprintf(child, cycle))
+		body := fmt.Sprintf(child, cycle)
+		_, _ = p.do(http.MethodPost, "/v1/actions", body) // the daemon may die before it answers
 		<-died
 		require.Error(t, p.cmd.Wait())
 		p.start()
+		s := p.action(http.MethodPost, "/v1/actions", body) // the same request again: the same action
 		r.finish(t, p, s.ID, cycle%5 == 4, fmt.Sprintf("seed %d, cycle %d", seed, cycle))
 	}
 }
@@ -295,9 +297,11 @@ func TestStop(t *testing.T) {
 	r.mu.Lock()
 	r.at, r.kill = 5, func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 	r.mu.Unlock()
-	id := p.action(http.MethodPost, "/v1/actions", fmt.Sprintf(child, 1)).ID
+	body := fmt.Sprintf(child, 1)
+	_, _ = p.do(http.MethodPost, "/v1/actions", body) // the daemon may stop before it answers
 	require.NoError(t, p.cmd.Wait(), "a stop is not a failure")
 	p.start()
+	id := p.action(http.MethodPost, "/v1/actions", body).ID // the same request again: the same action
 	p.until(id, func(s state) bool { return s.Messages[0].Channels["sms"].Pending == 0 })
 	seen := r.seen(id + "alert")
 	require.Len(t, seen, killPeople)
