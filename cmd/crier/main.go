@@ -27,6 +27,7 @@ type cli struct {
 	Status   statusCommand   `cmd:"" help:"Show how an action stands."`
 	Close    closeCommand    `cmd:"" help:"End an action: everyone reached gets the closing."`
 	Missed   missedCommand   `cmd:"" help:"List who never got an action's alert."`
+	Token    tokenCommand    `cmd:"" help:"Make a bearer token for a caller of the daemon."`
 	Audit    auditCommands   `cmd:"" help:"The audit chain of a store."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -79,6 +79,37 @@ func TestGenerateImportExport(t *testing.T) {
 	require.Contains(t, out, "1 records, whole")
 }
 
+// TestToken makes a token that may only look, and tries it.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	status, _, log := crier(t, "token", "desk", "--scopes", "observe,fly", "--data", data)
+	require.Equal(t, 1, status)
+	require.Contains(t, log, `"fly" is not a scope`)
+	status, secret, log := crier(t, "token", "desk", "--scopes", "observe", "--data", data)
+	require.Zero(t, status, log)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- daemon.Serve(ctx, daemon.Config{Data: data, Out: filepath.Join(dir, "out"), Ready: func(token string) { ready <- token }}, listener)
+	}()
+	defer func() {
+		cancel()
+		require.NoError(t, <-ended)
+	}()
+	require.Empty(t, <-ready, "there is a token already")
+	at := []string{"--server", "http://" + listener.Addr().String(), "--token", strings.TrimSpace(secret)}
+	status, _, log = crier(t, append([]string{"status", "a-none"}, at...)...)
+	require.Equal(t, 1, status)
+	require.Contains(t, log, "404")
+	status, _, log = crier(t, append([]string{"start", "--circle", "52,5,100", "--text", "x"}, at...)...)
+	require.Equal(t, 1, status)
+	require.Contains(t, log, `403 Forbidden: the token lacks the scope "dispatch"`)
+}
+
 // TestActionOnADaemon goes through an action by the command line.
 func TestActionOnADaemon(t *testing.T) {
 	t.Parallel()

@@ -5,10 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,7 +28,35 @@ const (
 	admin    = "admin"
 )
 
-func allScopes() []string { return []string{observe, enrol, dispatch, approve, app, admin} }
+// Scopes lists them all.
+func Scopes() []string { return []string{observe, enrol, dispatch, approve, app, admin} }
+
+// MakeToken keeps a token for a caller and returns its secret, which is not kept:
+// 256 random bits, so that a plain hash of it tells nothing. A token of the same
+// ID is replaced. A daemon takes it in at its next start.
+func MakeToken(ctx context.Context, st *store.Store, t store.Token) (secret string, err error) {
+	for _, s := range t.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			return "", fmt.Errorf("%q is not a scope: %v", s, Scopes())
+		}
+	}
+	if t.ID == "" || strings.ContainsFunc(t.ID, unicode.IsControl) {
+		return "", errors.New("the caller's name is empty, or not printable")
+	}
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	secret = "crier_" + base64.RawURLEncoding.EncodeToString(b[:])
+	return secret, keepToken(ctx, st, t, secret)
+}
+
+func keepToken(ctx context.Context, st *store.Store, t store.Token, secret string) error {
+	t.Hash = sha256.Sum256([]byte(secret))
+	return st.Update(ctx, func(tx *store.Tx) error {
+		tx.PutToken(t)
+		tx.Audit(store.AuditRecord{At: t.Created, Actor: "operator", Verb: "make token", Subject: t.ID})
+		return nil
+	})
+}
 
 // caller is who a request comes from.
 type caller struct {
@@ -51,7 +82,7 @@ type guard struct {
 // newGuard loads the tokens. The first start makes one with all scopes: what the
 // environment's CRIER_TOKEN says, or a random one, which is returned to be shown
 // once.
-func newGuard(ctx context.Context, st *store.Store, now store.Token) (*guard, string, error) {
+func newGuard(ctx context.Context, st *store.Store, first store.Token) (*guard, string, error) {
 	g := &guard{tokens: map[[sha256.Size]byte]caller{}}
 	for t, err := range st.Tokens() {
 		if err != nil {
@@ -62,20 +93,16 @@ func newGuard(ctx context.Context, st *store.Store, now store.Token) (*guard, st
 	if len(g.tokens) > 0 {
 		return g, "", nil
 	}
-	made, secret := "", os.Getenv("CRIER_TOKEN")
-	if secret == "" {
-		var b [32]byte
-		_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-		secret = "crier_" + base64.RawURLEncoding.EncodeToString(b[:])
-		made = secret
+	first.ID, first.Scopes = "first", Scopes()
+	secret, made := os.Getenv("CRIER_TOKEN"), ""
+	var err error
+	if secret != "" {
+		err = keepToken(ctx, st, first, secret)
+	} else if made, err = MakeToken(ctx, st, first); err == nil {
+		secret = made
 	}
-	now.ID, now.Hash, now.Scopes = "first", sha256.Sum256([]byte(secret)), allScopes()
-	g.tokens[now.Hash] = caller{now.ID, now.Scopes}
-	return g, made, st.Update(ctx, func(tx *store.Tx) error {
-		tx.PutToken(now)
-		tx.Audit(store.AuditRecord{At: now.Created, Actor: "daemon", Verb: "make token", Subject: now.ID})
-		return nil
-	})
+	g.tokens[sha256.Sum256([]byte(secret))] = caller{first.ID, first.Scopes}
+	return g, made, err
 }
 
 // authorise lets a request through whose token has the scope.
