@@ -22,10 +22,13 @@ const (
 type block struct {
 	lat, lng   []int32
 	key, class []uint32
+	shared     bool // the columns are part of its page's
 }
 
+// makeBlock is a block of its own. Two columns of a type are one allocation.
 func makeBlock(n int) block {
-	return block{make([]int32, n), make([]int32, n), make([]uint32, n), make([]uint32, n)}
+	position, value := make([]int32, 2*n), make([]uint32, 2*n)
+	return block{position[:n:n], position[n:], value[:n:n], value[n:], false}
 }
 
 func (b *block) len() int { return len(b.key) }
@@ -40,7 +43,7 @@ func (b *block) set(i int, e Entry) {
 
 // part is entries [from, to), sharing memory, without room to grow into it.
 func (b *block) part(from, to int) block {
-	return block{b.lat[from:to:to], b.lng[from:to:to], b.key[from:to:to], b.class[from:to:to]}
+	return block{b.lat[from:to:to], b.lng[from:to:to], b.key[from:to:to], b.class[from:to:to], true}
 }
 
 // with is a copy with one more entry.
@@ -102,13 +105,16 @@ func (b *block) halves() (block, block) {
 		}
 		return cmp.Compare(x.Lng, y.Lng)
 	})
-	sorted := makeBlock(len(entries))
-	for i, e := range entries {
-		sorted.set(i, e)
-	}
 	middle := len(entries) / 2
-	first, second := sorted.part(0, middle), sorted.part(middle, len(entries))
-	return first, second
+	return blockOf(entries[:middle]), blockOf(entries[middle:])
+}
+
+func blockOf(entries []Entry) block {
+	b := makeBlock(len(entries))
+	for i, e := range entries {
+		b.set(i, e)
+	}
+	return b
 }
 
 func (b Box) isTall() bool {

@@ -24,7 +24,8 @@
 // of some 48, and pages in an R-tree (github.com/tidwall/rtree). A block that
 // lies in the area whole is handed over as it is; only those on its edge have
 // their points tested. A change copies a block, a page and a short path of the
-// tree. On 2.6 million clustered points that is under 18 bytes a point.
+// tree. On 2.6 million clustered points that is some 18 bytes a point as loaded;
+// where much has changed, some 23 have been measured.
 //
 // # Concurrency
 //

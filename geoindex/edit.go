@@ -52,19 +52,21 @@ func (e *Edit) own(p *page) *page {
 // replaced puts a changed page in the place of p, which stood in the tree with
 // the box was: split, repacked or joined to another if it is time for that.
 func (e *Edit) replaced(p *page, was Box, own *page) {
-	if own == p && own.box == was && len(own.blocks) <= pageMost && len(own.blocks) >= pageLeast {
+	blocks := len(own.blocks)
+	stale := own.changed > blocks/2
+	if own == p && own.box == was && blocks <= pageMost && blocks >= pageLeast && !stale {
 		return
 	}
 	low, high := corners(was)
 	e.index.tree.Delete(low, high, p)
-	switch n := len(own.blocks); {
-	case n == 0:
-	case n > pageMost:
+	switch {
+	case blocks == 0:
+	case blocks > pageMost:
 		first, second := own.halves(e)
 		e.insert(first.packed(e))
 		e.insert(second.packed(e))
-	case n < pageLeast && p != own && e.absorbed(own):
-	case own.changed > n/2 && own != p:
+	case blocks < pageLeast && p != own && e.absorbed(own):
+	case stale:
 		e.insert(own.packed(e))
 	default:
 		e.insert(own)
@@ -87,6 +89,7 @@ func (e *Edit) absorbed(small *page) bool {
 		own.put(b)
 	}
 	own.changed += small.changed
+	own.column += small.column
 	own.tighten()
 	e.replaced(p, was, own)
 	return true

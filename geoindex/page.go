@@ -14,7 +14,8 @@ type page struct {
 	blocks                         []block
 	whole                          block // all entries in one piece, as built; empty once a block has changed
 	entries                        int
-	changed                        int // blocks that own their columns
+	changed                        int // changes since it was packed
+	column                         int // entries, stale ones too, of the columns that blocks share
 	edit                           *Edit
 }
 
@@ -25,7 +26,7 @@ func newPage(whole block) *page {
 	for from := 0; from < n; from += blockBulk {
 		p.put(whole.part(from, min(n, from+blockBulk)))
 	}
-	p.whole = whole
+	p.whole, p.column = whole, n
 	p.tighten()
 	return p
 }
@@ -41,8 +42,10 @@ func makePage(n int) *page {
 }
 
 // put adds a block at the end.
-func (p *page) put(b block) {
-	box := b.box()
+func (p *page) put(b block) { p.putAs(b, b.box()) }
+
+// putAs is put for who knows the block's box: finding it reads all points.
+func (p *page) putAs(b block, box Box) {
 	p.blocks = append(p.blocks, b)
 	p.minLat, p.minLng = append(p.minLat, box.Min.Lat), append(p.minLng, box.Min.Lng)
 	p.maxLat, p.maxLng = append(p.maxLat, box.Max.Lat), append(p.maxLng, box.Max.Lng)
@@ -89,7 +92,7 @@ func (p *page) clone(e *Edit) *page {
 	c.minLat, c.minLng = append(c.minLat, p.minLat...), append(c.minLng, p.minLng...)
 	c.maxLat, c.maxLng = append(c.maxLat, p.maxLat...), append(c.maxLng, p.maxLng...)
 	c.blocks = append(c.blocks, p.blocks...)
-	c.box, c.entries, c.changed, c.edit = p.box, p.entries, p.changed, e
+	c.box, c.entries, c.changed, c.column, c.edit = p.box, p.entries, p.changed, p.column, e
 	return c
 }
 
@@ -185,13 +188,13 @@ func (p *page) halves(e *Edit) (first, second *page) {
 	return p.pick(order[:half], e), p.pick(order[half:], e)
 }
 
-// pick is a page of some of the blocks.
+// pick is a page of some of the blocks, to be packed.
 func (p *page) pick(which []int, e *Edit) *page {
 	c := makePage(len(which) + 4)
 	for _, i := range which {
-		c.put(p.blocks[i])
+		c.putAs(p.blocks[i], p.boxOf(i))
 	}
-	c.edit, c.changed = e, p.changed/2
+	c.edit = e
 	c.tighten()
 	return c
 }
@@ -210,20 +213,28 @@ func (p *page) packed(e *Edit) *page {
 	at = 0
 	for i := range p.blocks {
 		n := p.blocks[i].len()
-		c.put(whole.part(at, at+n))
+		c.putAs(whole.part(at, at+n), p.boxOf(i))
 		at += n
 	}
-	c.whole, c.edit = whole, e
-	c.tighten()
+	c.whole, c.column, c.edit, c.box = whole, at, e, p.box
 	return c
 }
 
-// bytes is what a page holds on the heap.
+// bytes is what a page holds on the heap. One block that shares the page's
+// columns keeps all of them.
 func (p *page) bytes() int {
-	const header, ofBlock = 360, 96 // of the structs page and block, on 64 bits
+	const header, ofBlock, ofEntry = 288, 104, 16 // on 64 bits, as allocated
 	n := header + 4*4*cap(p.minLat) + ofBlock*cap(p.blocks)
+	sharing := false
 	for i := range p.blocks {
-		n += 16 * p.blocks[i].len()
+		if b := &p.blocks[i]; b.shared {
+			sharing = true
+		} else {
+			n += ofEntry * b.len()
+		}
+	}
+	if sharing {
+		n += ofEntry * p.column
 	}
 	return n
 }

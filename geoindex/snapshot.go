@@ -12,7 +12,9 @@ type Snapshot struct {
 // Len is the number of entries.
 func (s *Snapshot) Len() int { return s.entries }
 
-// Bytes is what the entries take on the heap, all in.
+// Bytes is what the entries take on the heap, all in: columns that a change has
+// made stale too, until their page is packed again. What the allocator rounds up
+// and what only earlier snapshots hold is not counted. It looks at every page.
 func (s *Snapshot) Bytes() int {
 	const ofPage = 64 // in the tree: a rectangle of 32 bytes and a pointer, at two thirds full
 	n := 0
